@@ -1,0 +1,52 @@
+import type { Comment, Person } from "../connector.ts";
+import type { SoqlRecord } from "./client.ts";
+import { list } from "./soql.ts";
+import { isoInstant } from "./values.ts";
+
+const author = "CreatedById, CreatedBy.Name, CreatedBy.Email, CreatedBy.Username";
+
+/** The sub-select that reads case comments along with their cases. */
+export function caseCommentsSelect(relationship: string): string {
+  return `(SELECT Id, CommentBody, IsPublished, ${author}, CreatedDate, LastModifiedDate FROM ${relationship} ORDER BY CreatedDate, Id)`;
+}
+
+/** The statement that reads the feeds of many records: posts with their replies. */
+export function feedStatement(parentIds: readonly string[]): string {
+  const replies = `(SELECT Id, CommentBody, ${author}, CreatedDate, LastModifiedDate FROM FeedComments ORDER BY CreatedDate, Id)`;
+  return `SELECT Id, ParentId, Body, Visibility, ${author}, CreatedDate, LastModifiedDate, ${replies} FROM FeedItem WHERE ParentId IN ${list(parentIds)} AND Type IN ('TextPost', 'ContentPost', 'LinkPost') ORDER BY CreatedDate, Id`;
+}
+
+export function caseComment(record: SoqlRecord): Comment {
+  return comment(record, record.CommentBody, record.IsPublished === false);
+}
+
+/** A post and its replies; a reply is as public as its post. A post without words (a file alone) is no comment. */
+export function feedComments(record: SoqlRecord): Comment[] {
+  const internal = record.Visibility === "InternalUsers";
+  const replies = childrenOf(record, "FeedComments").map((reply) => comment(reply, reply.CommentBody, internal));
+  return [...(typeof record.Body === "string" ? [comment(record, record.Body, internal)] : []), ...replies];
+}
+
+/** The records of a sub-select; null where there are none. */
+export function childrenOf(record: SoqlRecord, relationship: string): readonly SoqlRecord[] {
+  const page = record[relationship];
+  return typeof page === "object" && page !== null && "records" in page && Array.isArray(page.records) ? page.records : [];
+}
+
+/** Who made a record, from `CreatedBy` read along. */
+export function creatorOf(record: SoqlRecord): Person | null {
+  if (typeof record.CreatedById !== "string") return null;
+  const { Name, Email, Username } = (record.CreatedBy ?? {}) as Record<string, unknown>; // an object, or absent where the user is hidden
+  return { id: record.CreatedById, ...(typeof Name === "string" && { displayName: Name }), ...(typeof Email === "string" && { email: Email }), ...(typeof Username === "string" && { username: Username }) };
+}
+
+function comment(record: SoqlRecord, body: unknown, internal: boolean): Comment {
+  return {
+    id: String(record.Id),
+    body: typeof body === "string" ? body : "",
+    internal,
+    author: creatorOf(record),
+    created: isoInstant(String(record.CreatedDate)),
+    updated: isoInstant(String(record.LastModifiedDate)),
+  };
+}

@@ -1,0 +1,66 @@
+import type { Capabilities, Connector, Json } from "../connector.ts";
+import type { Secrets } from "./authorization.ts";
+import { ServiceNowClient } from "./client.ts";
+import { type ServiceNowConfig, servicenowConfig } from "./config.ts";
+import { openAttachment } from "./download.ts";
+import { checkAccount } from "./health.ts";
+import { idsPerCall } from "./ids.ts";
+import { locateWrites } from "./locate.ts";
+import { People } from "./people.ts";
+import { Reader } from "./read.ts";
+import { Schemas } from "./schema.ts";
+import { Watcher } from "./watch.ts";
+import { Writer } from "./write.ts";
+
+export { type ServiceNowConfig, servicenowConfig, servicenowSecrets } from "./config.ts";
+
+const capabilities: Capabilities = {
+  // Comments are journal entries: once made they stay as they are.
+  editComment: false,
+  removeComment: false,
+  internalComments: true,
+  removeAttachment: true,
+  batchSize: idsPerCall,
+};
+
+const requestMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+
+/**
+ * Speaks one ServiceNow instance. The secrets ({@link servicenowSecrets} names them) go no further than the calls: errors,
+ * logs and inspection of the connector do not show them.
+ */
+export function servicenowConnector(config: ServiceNowConfig, secrets: Secrets): Connector {
+  const settings = servicenowConfig.parse(config);
+  const client = new ServiceNowClient(settings, secrets);
+  const schemas = new Schemas(client, settings.schemaSeconds * 1000);
+  const people = new People(client);
+  const reader = new Reader(client, schemas, people);
+  const writer = new Writer(client, schemas, people);
+  const watcher = new Watcher(client, schemas, settings.pollOverlapSeconds * 1000);
+  return {
+    platform: "servicenow",
+    capabilities,
+    check: () => checkAccount(client, people),
+    describe: async (entityType) => (await schemas.table(entityType)).entity,
+    checkQuery: (watch) => watcher.checkQuery(watch),
+    read: (refs) => reader.read(refs),
+    find: (entityType, conditions, limit) => reader.find(entityType, conditions, limit),
+    findByKey: (entityType, key) => reader.findByKey(entityType, key),
+    findUser: (by) => people.find(by),
+    poll: (watch, cursor, limit, since) => watcher.poll(watch, cursor, limit, since),
+    write: (operations) => writer.write(operations),
+    locate: (lost) => locateWrites(client, schemas, people, lost),
+    openAttachment: (ref, attachmentId) => openAttachment(client, ref, attachmentId),
+    request: (method, path, body) => freeRequest(client, method, path, body),
+    calls: () => client.calls,
+    close: async () => client.close(),
+  };
+}
+
+async function freeRequest(client: ServiceNowClient, method: string, path: string, body: Json | undefined): Promise<Json> {
+  const verb = method.toUpperCase();
+  if (!requestMethods.has(verb)) throw client.error("BAD_REQUEST", { message: `“${method}” is not a method of REST.` });
+  const write = verb !== "GET" && verb !== "HEAD";
+  const call = { method: verb, path, ...(body === undefined ? {} : { body: { type: "application/json", data: JSON.stringify(body) } }) };
+  return await client.json(call, { what: `answer ${verb} ${path.split("?", 1)[0]}`, write });
+}

@@ -1,0 +1,90 @@
+import { z } from "zod";
+import type { EntitySchema, Json } from "../connector.ts";
+import type { ConnectorError, ConnectorErrorCode } from "../errors.ts";
+import { type HttpAnswer, type HttpClient, retryAfterMs } from "../http.ts";
+
+/** What was being done, for the message and for what the answer means. */
+export interface Attempt {
+  /** "update incident 9d38…": reads well after "ServiceNow refused to". */
+  readonly what: string;
+  readonly write: boolean;
+  /** To turn the labels that policies speak of back into element names. */
+  readonly schema?: EntitySchema | undefined;
+}
+
+const envelope = z.looseObject({ error: z.union([z.looseObject({ message: z.string().nullish(), detail: z.string().nullish() }), z.string()]) });
+
+/** True when an answer is none: an error status, or an error object in spite of 200 [R]. */
+export function isRefused(answer: HttpAnswer): boolean {
+  return answer.status >= 400 || envelope.safeParse(answer.body).success;
+}
+
+/** The platform's refusal in the words of the closed set. 401 is the client's business and does not come here. */
+export function refusalOf(http: HttpClient, answer: HttpAnswer, attempt: Attempt): ConnectorError {
+  const { message, detail } = wordsOf(answer.body);
+  const words = [message, detail].filter((text) => text !== "").join(": ") || `HTTP status ${answer.status}`;
+  const code = codeOf(answer.status, words, attempt.write);
+  const labels = mandatoryLabels(words);
+  const fields = labels.map((label) => attempt.schema?.fields.find((field) => field.label === label)?.name ?? label);
+  const named = attempt.schema !== undefined && fields.length > 0 ? ` (${fields.join(", ")})` : "";
+  const advice = adviceFor(code, answer.status, words);
+  const wait = code === "THROTTLED" ? retryAfterMs(answer.headers) : undefined;
+  return http.error(code, {
+    message: `ServiceNow refused to ${attempt.what}: ${words}${named}`,
+    ...(advice === undefined ? {} : { advice }),
+    fields,
+    ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    uncertain: code === "TRANSIENT" && attempt.write,
+    status: answer.status,
+    ...(message === "" ? {} : { platformCode: http.redact(message) }),
+  });
+}
+
+function wordsOf(body: Json | undefined): { readonly message: string; readonly detail: string } {
+  const parsed = envelope.safeParse(body);
+  if (!parsed.success) return { message: "", detail: "" };
+  const { error } = parsed.data;
+  return typeof error === "string" ? { message: error, detail: "" } : { message: error.message?.trim() ?? "", detail: error.detail?.trim() ?? "" };
+}
+
+function codeOf(status: number, words: string, write: boolean): ConnectorErrorCode {
+  if (/Transaction cancelled|maximum execution time/i.test(words)) return "TRANSIENT";
+  if (/Data Policy Exception|aborted by Business Rule/i.test(words)) return "VALIDATION";
+  if (/Invalid table|does not represent any resource|Exception while reading request|Method not supported/i.test(words)) return "BAD_REQUEST";
+  switch (status) {
+    case 401:
+      return "AUTH_EXPIRED";
+    case 403:
+      return "PERMISSION";
+    case 404:
+      return "NOT_FOUND_OR_HIDDEN";
+    case 409:
+    case 412:
+      return "CONFLICT";
+    case 413:
+    case 414:
+      return "TOO_LARGE";
+    case 429:
+      return "THROTTLED";
+    case 400:
+      return write ? "VALIDATION" : "BAD_REQUEST";
+    default:
+      // 408, 5xx, and an error that came with 200.
+      return status === 408 || status >= 500 || status < 400 ? "TRANSIENT" : "BAD_REQUEST";
+  }
+}
+
+/** `Data Policy Exception: The following fields are mandatory: Resolution code, Resolution notes`: labels, not names [R]. */
+function mandatoryLabels(words: string): string[] {
+  const list = /fields are mandatory:\s*(.+?)\s*$/s.exec(words)?.[1];
+  return list === undefined ? [] : list.split(",").map((label) => label.trim().replace(/\.$/, "")).filter((label) => label !== "");
+}
+
+function adviceFor(code: ConnectorErrorCode, status: number, words: string): string | undefined {
+  if (/fields are mandatory/.test(words)) return "Set these fields in the rule together with the ones that make them mandatory.";
+  if (/aborted by Business Rule/i.test(words)) return "A business rule of the instance forbids this; its administrator can say why.";
+  if (/maximum execution time/i.test(words)) return "The instance gave up on a slow query: narrow the trigger's query, or ask for an index.";
+  if (code === "PERMISSION") return "Give the integration account the rights for it (roles or access controls).";
+  if (status === 414) return "The query is too long for one call.";
+  return undefined;
+}

@@ -1,0 +1,174 @@
+import type { Attachment, Comment, Condition, Entity, EntityRef, Json, Person, ReadOutcome } from "../connector.ts";
+import { ConnectorError } from "../errors.ts";
+import { type Children, childrenOf, versionOf } from "./children.ts";
+import { listPath, longestPath, type ServiceNowClient } from "./client.ts";
+import { inChunks, isSysId } from "./ids.ts";
+import type { People } from "./people.ts";
+import { encodedConditions, term } from "./query.ts";
+import type { Schemas } from "./schema.ts";
+import { internalJournal, publicJournal, type TableSchema } from "./table-schema.ts";
+import { decoded, displayOf, isoInstant, type RawRow, textOf } from "./values.ts";
+
+const noChildren: Children = { journal: new Map(), attachments: new Map() };
+
+/** Reads records of one instance. */
+export class Reader {
+  readonly #client: ServiceNowClient;
+  readonly #schemas: Schemas;
+  readonly #people: People;
+
+  constructor(client: ServiceNowClient, schemas: Schemas, people: People) {
+    this.#client = client;
+    this.#schemas = schemas;
+    this.#people = people;
+  }
+
+  /** Records whole: four calls per hundred of one table, and none for authors already known. */
+  async read(refs: readonly EntityRef[]): Promise<ReadOutcome[]> {
+    const found = new Map<string, Entity>();
+    for (const [type, ids] of Map.groupBy(refs, (ref) => ref.type)) {
+      const known = [...new Set(ids.map((ref) => ref.id))].filter(isSysId);
+      for (const chunk of inChunks(known)) for (const entity of await this.#readChunk(type, chunk)) found.set(keyOf(entity.ref), entity);
+    }
+    const missing = refs.filter((ref) => !found.has(keyOf(ref)));
+    const deleted = missing.length === 0 ? new Set<string>() : await this.#deletedAmong(missing);
+    return refs.map((ref) => {
+      const entity = found.get(keyOf(ref));
+      return entity === undefined ? { ok: false, error: this.#absent(ref, deleted) } : { ok: true, entity };
+    });
+  }
+
+  /** Records by conditions; hidden rows do not end the search. */
+  async find(type: string, conditions: readonly Condition[], limit: number): Promise<Entity[]> {
+    const schema = await this.#schemas.table(type);
+    const entities: Entity[] = [];
+    const seen = new Set<string>();
+    // Hidden rows take up room on a page, so a page of one could mean a call for each of them.
+    const pageSize = Math.min(Math.max(limit, 50), 1000);
+    for (const query of this.#fittingQueries(schema, conditions)) {
+      for (let offset = 0; entities.length < limit; offset += pageSize) {
+        const page = await this.#client.list({ table: type, query, display: true, limit: pageSize, offset }, `look up ${type}`);
+        for (const row of page.rows) {
+          if (entities.length >= limit || seen.has(textOf(row, "sys_id"))) continue;
+          seen.add(textOf(row, "sys_id"));
+          entities.push(this.#entity(schema, row, noChildren, () => null));
+        }
+        if (offset + pageSize >= page.total) break;
+      }
+    }
+    return entities;
+  }
+
+  /** By number (or whatever names records of the table), or by sys_id. */
+  async findByKey(type: string, key: string): Promise<EntityRef | undefined> {
+    const schema = await this.#schemas.table(type);
+    const wanted = key.trim();
+    if (wanted === "") return undefined;
+    const column = isSysId(wanted) ? "sys_id" : schema.displayColumn;
+    const { rows } = await this.#client.list({ table: type, query: `${term(column, "=", wanted)}^ORDERBYsys_created_on^ORDERBYsys_id`, fields: ["sys_id"], limit: 1 }, `look up ${type} ${wanted}`);
+    const [row] = rows;
+    return row === undefined ? undefined : { type, id: textOf(row, "sys_id") };
+  }
+
+  async #readChunk(type: string, ids: readonly string[]): Promise<Entity[]> {
+    const schema = await this.#schemas.table(type);
+    const [rows, children] = await Promise.all([
+      this.#client.listAll({ table: type, query: `sys_idIN${ids.join(",")}^ORDERBYsys_id`, display: true }),
+      childrenOf(this.#client, ids, { journal: schema.journals.size > 0 }),
+    ]);
+    const authors = [...children.journal.values(), ...children.attachments.values()].flat().map((child) => textOf(child, "sys_created_by"));
+    const person = await this.#people.named(authors);
+    return rows.map((row) => this.#entity(schema, row, children, person));
+  }
+
+  #entity(schema: TableSchema, row: RawRow, children: Children, person: (userName: string) => Person | null): Entity {
+    const type = schema.entity.entityType;
+    const id = textOf(row, "sys_id");
+    const fields: Record<string, Json> = {};
+    const display: Record<string, string> = {};
+    for (const [name, raw] of Object.entries(row)) {
+      if (schema.journals.has(name)) continue;
+      const column = schema.columns.get(name);
+      // Beyond the schema there are passwords and the like; a sampled schema may lack a column that only some rows show.
+      if (column === undefined && !schema.entity.sampled) continue;
+      fields[name] = decoded(raw, column);
+      if (column?.choices !== undefined && textOf(row, name) !== "") display[name] = displayOf(row, name);
+    }
+    const journal = children.journal.get(id) ?? [];
+    return {
+      ref: { type, id },
+      key: textOf(row, schema.displayColumn) || id,
+      url: `${this.#client.url}/nav_to.do?uri=${encodeURIComponent(`${type}.do?sys_id=${id}`)}`,
+      version: versionOf(row, children),
+      fields,
+      display,
+      comments: journal.filter((entry) => textOf(entry, "element") === publicJournal).map((entry) => commentOf(entry, person)),
+      internalComments: journal.filter((entry) => textOf(entry, "element") === internalJournal).map((entry) => commentOf(entry, person)),
+      attachments: (children.attachments.get(id) ?? []).map((file) => attachmentOf(file, person)),
+    };
+  }
+
+  /** Tombstones, where this account may see them: normally only administrators may [R]. */
+  async #deletedAmong(refs: readonly EntityRef[]): Promise<ReadonlySet<string>> {
+    const deleted = new Set<string>();
+    try {
+      for (const chunk of inChunks([...new Set(refs.map((ref) => ref.id))].filter(isSysId))) {
+        const rows = await this.#client.listAll({ table: "sys_audit_delete", query: `documentkeyIN${chunk.join(",")}^ORDERBYsys_id`, fields: ["documentkey"] });
+        for (const row of rows) deleted.add(textOf(row, "documentkey"));
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectorError) || error.code !== "PERMISSION") throw error;
+    }
+    return deleted;
+  }
+
+  #absent(ref: EntityRef, deleted: ReadonlySet<string>): ConnectorError {
+    return deleted.has(ref.id)
+      ? this.#client.error("DELETED", { message: `${ref.type} ${ref.id} was deleted in ServiceNow.` })
+      : this.#client.error("NOT_FOUND_OR_HIDDEN", { message: `${ref.type} ${ref.id} is not there, or hidden from the integration account.` });
+  }
+
+  /** One query, or several when a list of values makes it too long for one address. */
+  #fittingQueries(schema: TableSchema, conditions: readonly Condition[]): string[] {
+    const type = schema.entity.entityType;
+    const whole = encodedConditions(schema, conditions);
+    const query = [whole, "ORDERBYsys_id"].filter((part) => part !== "").join("^");
+    if (listPath({ table: type, query, display: true, limit: 10_000, offset: 1_000_000 }).length <= longestPath) return [query];
+    const position = conditions.findIndex(({ operator, value }) => operator === "in" && Array.isArray(value) && value.length > 1);
+    const condition = conditions[position];
+    if (condition === undefined || !Array.isArray(condition.value)) {
+      throw this.#client.error("TOO_LARGE", { message: `The look-up in ${type} is too long for one call.`, fields: conditions.map(({ field }) => field) });
+    }
+    const values = condition.value as readonly Json[];
+    const half = Math.ceil(values.length / 2);
+    return [values.slice(0, half), values.slice(half)].flatMap((part) => this.#fittingQueries(schema, conditions.with(position, { ...condition, value: part })));
+  }
+}
+
+function keyOf(ref: EntityRef): string {
+  return `${ref.type}/${ref.id}`;
+}
+
+function commentOf(entry: RawRow, person: (userName: string) => Person | null): Comment {
+  const created = isoInstant(textOf(entry, "sys_created_on"));
+  return {
+    id: textOf(entry, "sys_id"),
+    body: textOf(entry, "value"),
+    internal: textOf(entry, "element") === internalJournal,
+    author: person(textOf(entry, "sys_created_by")),
+    created,
+    // Journal entries cannot be edited.
+    updated: created,
+  };
+}
+
+function attachmentOf(file: RawRow, person: (userName: string) => Person | null): Attachment {
+  return {
+    id: textOf(file, "sys_id"),
+    filename: textOf(file, "file_name"),
+    mimetype: textOf(file, "content_type"),
+    filesize: Number(textOf(file, "size_bytes")),
+    author: person(textOf(file, "sys_created_by")),
+    created: isoInstant(textOf(file, "sys_created_on")),
+  };
+}

@@ -1,0 +1,138 @@
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { encodeFrame, FrameReader } from "./frames.ts";
+import { guestModules, type Prelude } from "./guest/modules.ts";
+import { spawnChild } from "./hardening.ts";
+import type { Limits } from "./limits.ts";
+import { type FromChild, readFromChild, type ToChild } from "./messages.ts";
+
+export type DeathCause = "memory" | "hung" | "crash" | "lied" | "retired";
+
+/** What the pool hears of a child. */
+export interface ChildEvents {
+  onMessage(child: Child, message: FromChild, payload: string): void;
+  /** Said once. `running` is the run whose code it was in, if any. */
+  onDeath(child: Child, cause: DeathCause, running: number | undefined, words: string): void;
+}
+
+/** One child process as its parent sees it: frames in and out, and the clock that kills it. */
+export class Child {
+  /** Programs that it has been given. */
+  readonly loaded = new Set<string>();
+  /** Runs that it holds, waiting or not. */
+  readonly runs = new Set<number>();
+  owner: string | undefined;
+  weary = false;
+  alive = true;
+  /** True, or what the child said when it failed to start. */
+  readonly ready: Promise<true | string>;
+
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #events: ChildEvents;
+  readonly #reader = new FrameReader();
+  #settleReady: (outcome: true | string) => void = () => {};
+  #out: Buffer[] = [];
+  #running: number | undefined;
+  #beganAt = 0;
+  #budgetMs = 0;
+  #errorText = "";
+  #cause: DeathCause | undefined;
+  readonly #watch: NodeJS.Timeout;
+
+  constructor(limits: Limits, prelude: Prelude, events: ChildEvents) {
+    this.#events = events;
+    this.ready = new Promise((resolve) => {
+      this.#settleReady = resolve;
+    });
+    this.#process = spawnChild(limits);
+    this.#process.stdout.on("data", (chunk: Buffer) => this.#read(chunk));
+    this.#process.stderr.on("data", (chunk: Buffer) => {
+      this.#errorText = (this.#errorText + chunk.toString("utf8")).slice(-4_000);
+    });
+    // Writing to a child that has just died fails; its end is told by `close`.
+    this.#process.stdin.on("error", () => {});
+    this.#process.on("error", (error) => {
+      this.#errorText += error.message;
+      this.#die();
+    });
+    this.#process.on("close", () => this.#die());
+    this.#watch = setInterval(() => this.#look(), 100);
+    this.#watch.unref();
+    this.send({ type: "prepare", ...guestModules(prelude), isolateMegabytes: limits.isolateMegabytes, isolates: 24, runsPerIsolate: 10_000 });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Frames of one turn leave in one write. */
+  send(message: ToChild, payload = ""): void {
+    if (this.#out.length === 0) setImmediate(() => this.#flush());
+    this.#out.push(encodeFrame(message, payload));
+  }
+
+  /** How long a piece of rule code may last before the child counts as hung. */
+  allow(budgetMs: number): void {
+    this.#budgetMs = budgetMs;
+  }
+
+  /** The run whose code it is in right now, as far as we know. */
+  get running(): number | undefined {
+    return this.#running;
+  }
+
+  kill(cause: DeathCause): void {
+    this.#cause ??= cause;
+    this.#process.kill("SIGKILL");
+  }
+
+  #flush(): void {
+    const frames = this.#out;
+    this.#out = [];
+    if (this.alive && frames.length > 0) this.#process.stdin.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+  }
+
+  #read(chunk: Buffer): void {
+    if (!this.alive || this.#cause === "lied") return;
+    const fine = this.#reader.push(chunk, (header, payload) => {
+      const message = readFromChild(header);
+      if (message === undefined) return this.kill("lied");
+      this.#follow(message);
+      this.#events.onMessage(this, message, payload);
+    });
+    if (!fine) this.kill("lied");
+  }
+
+  #follow(message: FromChild): void {
+    if (message.type === "begin") {
+      this.#running = message.run;
+      this.#beganAt = performance.now();
+    } else if (message.type === "idle") {
+      this.#running = undefined;
+      this.weary = message.weary;
+    } else if (message.type === "ready") {
+      this.#settleReady(true);
+    } else if (this.#running === message.run && message.type !== "broken") {
+      // After `broken` the isolate is still to be taken down, which may hang as well: on the same account.
+      this.#running = undefined;
+    }
+  }
+
+  #look(): void {
+    const suspect = this.#running;
+    const beganAt = this.#beganAt;
+    if (suspect === undefined || performance.now() - beganAt < this.#budgetMs) return;
+    // We may be the late one: what the child wrote meanwhile is read before this runs.
+    setImmediate(() => {
+      if (this.#running === suspect && this.#beganAt === beganAt) this.kill("hung");
+    });
+  }
+
+  #die(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    clearInterval(this.#watch);
+    this.#settleReady(this.#errorText);
+    const cause = this.#cause ?? (/memory|bad_alloc|invalid (array|string|size)/i.test(this.#errorText) ? "memory" : "crash");
+    this.#events.onDeath(this, cause, this.#running, this.#errorText);
+  }
+}

@@ -1,0 +1,148 @@
+/** Turns what a rule made into plain JSON text, or says where it cannot: under the rule's own clock, so that hostile getters cost the rule only. */
+
+export interface EncodeLimits {
+  readonly bytes: number;
+  readonly depth: number;
+  readonly keys: number;
+}
+
+/** What was wrong, as data: `limit` for a limit that was passed, `value` for something that JSON cannot hold. */
+export class EncodeFailure {
+  readonly fault: "limit" | "value";
+  readonly message: string;
+
+  constructor(fault: "limit" | "value", message: string) {
+    this.fault = fault;
+    this.message = message;
+  }
+}
+
+/**
+ * `label` names the value in messages; when it is empty the path alone does: `replica.summary`.
+ *
+ * `wrapping` levels are not the rule's and do not count. A date becomes its ISO text; `undefined` members are left out; `-0` is 0. `NaN`, infinities, invalid dates, functions,
+ * symbols, big integers and objects of a class are refused with their path: silently losing them would write wrong data.
+ * @throws EncodeFailure
+ */
+export function encode(value: unknown, label: string, limits: EncodeLimits, wrapping = 0): string {
+  const measure: Measure = { limits, label, characters: 0, keys: 0 };
+  const text = JSON.stringify(plain(value, measure, undefined, -wrapping));
+  // Characters were counted while copying; bytes differ from them for text beyond ASCII and for escapes.
+  if (text.length > limits.bytes) throw tooLarge(measure);
+  return text;
+}
+
+interface Measure {
+  readonly limits: EncodeLimits;
+  readonly label: string;
+  characters: number;
+  keys: number;
+}
+
+/** Where a value stands: a linked list, turned into text only when something is wrong. */
+interface Path {
+  readonly parent: Path | undefined;
+  readonly key: string | number;
+}
+
+function plain(value: unknown, measure: Measure, path: Path | undefined, depth: number): unknown {
+  switch (typeof value) {
+    case "string":
+      measure.characters += value.length;
+      if (measure.characters > measure.limits.bytes) throw tooLarge(measure);
+      return value;
+    case "boolean":
+      return value;
+    case "number":
+      if (value - value !== 0) throw refused(measure, path, String(value));
+      return value;
+    case "undefined":
+      return null;
+    case "object":
+      return value === null ? null : plainObject(value, measure, path, depth);
+    case "function":
+      throw refused(measure, path, "a function");
+    default:
+      throw refused(measure, path, `a ${typeof value}`);
+  }
+}
+
+function plainObject(value: object, measure: Measure, path: Path | undefined, depth: number): unknown {
+  if (depth >= measure.limits.depth) {
+    throw new EncodeFailure(
+      "limit",
+      `${labelOf(measure)} goes deeper than ${measure.limits.depth} levels (or contains itself); ${measure.limits.depth} is the limit`,
+    );
+  }
+  if (Array.isArray(value)) return plainArray(value, measure, path, depth);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    if (value instanceof Date) return plainDate(value, measure, path);
+    throw refused(measure, path, describeClass(value));
+  }
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, unknown>)[key];
+    if (member === undefined) continue;
+    count(measure, key.length);
+    const plainMember = plain(member, measure, { parent: path, key }, depth + 1);
+    // Assigning `__proto__` would set the prototype; it is not data anybody may rely on, so it is left out.
+    if (key !== "__proto__") copy[key] = plainMember;
+  }
+  return copy;
+}
+
+function plainArray(value: readonly unknown[], measure: Measure, path: Path | undefined, depth: number): unknown[] {
+  const { length } = value;
+  if (length > measure.limits.keys) throw tooManyKeys(measure);
+  const copy: unknown[] = [];
+  for (let index = 0; index < length; index += 1) {
+    count(measure, 0);
+    copy[index] = plain(value[index], measure, { parent: path, key: index }, depth + 1);
+  }
+  return copy;
+}
+
+function plainDate(value: Date, measure: Measure, path: Path | undefined): string {
+  const time = Date.prototype.getTime.call(value);
+  if (time - time !== 0) throw refused(measure, path, "an invalid date");
+  return new Date(time).toISOString();
+}
+
+function count(measure: Measure, characters: number): void {
+  measure.keys += 1;
+  measure.characters += characters;
+  if (measure.keys > measure.limits.keys) throw tooManyKeys(measure);
+}
+
+function tooManyKeys(measure: Measure): EncodeFailure {
+  return new EncodeFailure("limit", `${labelOf(measure)} has more than ${measure.limits.keys} keys, which is the limit`);
+}
+
+function tooLarge(measure: Measure): EncodeFailure {
+  return new EncodeFailure("limit", `${labelOf(measure)} is larger than ${measure.limits.bytes} bytes, which is the limit`);
+}
+
+function refused(measure: Measure, path: Path | undefined, what: string): EncodeFailure {
+  const place = `${measure.label}${pathText(path)}`.replace(/^\./, "") || labelOf(measure);
+  return new EncodeFailure("value", `${place} is ${what}, which cannot travel: use text, numbers, true and false, null, lists and plain objects`);
+}
+
+function labelOf(measure: Measure): string {
+  return measure.label === "" ? "the result" : measure.label;
+}
+
+function pathText(path: Path | undefined): string {
+  const parts: string[] = [];
+  for (let each = path; each !== undefined && parts.length < 20; each = each.parent) {
+    parts.unshift(
+      typeof each.key === "number" ? `[${each.key}]` : /^[A-Za-z_$][\w$]*$/.test(each.key) ? `.${each.key}` : `[${JSON.stringify(each.key.slice(0, 100))}]`,
+    );
+  }
+  return parts.join("");
+}
+
+function describeClass(value: object): string {
+  const { name } = (value as { constructor?: { name?: unknown } }).constructor ?? {};
+  return typeof name === "string" && name !== "" ? `an object of class ${name.slice(0, 100)}` : "an object of a class";
+}

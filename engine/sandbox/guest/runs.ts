@@ -1,0 +1,279 @@
+/**
+ * The runs inside one isolate. The child process calls `start` and `resume` with text and asks `poll` for text: no object,
+ * function or promise of the host ever comes in here.
+ */
+import { EncodeFailure, type EncodeLimits, encode } from "./encode.ts";
+import { lockDown, type Pins } from "./realm.ts";
+import { show } from "./show.ts";
+import { describeThrown, type ThrownError } from "./thrown.ts";
+
+/** What a prelude may do for a run. */
+export interface RunHost {
+  /** Asks the host; rejects with the host's words and code. Past a limit the run is over. */
+  call(name: string, args: readonly unknown[]): Promise<unknown>;
+  /** Ends the run where it stands, with this result; nothing else of the run counts. */
+  end(result: unknown): never;
+  /** Sets what the clock says and where the dice start. */
+  pin(now: number, seed: string): void;
+  readonly console: Readonly<Record<"log" | "info" | "warn" | "error" | "debug", (...values: unknown[]) => void>>;
+}
+
+/** A prelude's one function: the names that the rule finds, and the result when it has come to its end. */
+export type Prepare = (input: unknown, host: RunHost) => { readonly names: Readonly<Record<string, unknown>>; finish(): Finish };
+
+/** A result; `wrapping` outer levels of it are the prelude's, not the rule's. */
+export interface Finish {
+  readonly label: string;
+  readonly value: unknown;
+  readonly wrapping: number;
+}
+
+/** The rule: a module's default export. */
+export type Rule = (names: Readonly<Record<string, unknown>>) => Promise<unknown>;
+
+export interface GuestLimits {
+  readonly result: EncodeLimits;
+  readonly argument: EncodeLimits;
+  readonly calls: number;
+  readonly callsAtOnce: number;
+  readonly consoleLines: number;
+  readonly consoleLineLength: number;
+}
+
+/** First line of what `poll` answers; the text after it is the result (`done`) or the list of calls (`calls`). */
+export type PollHeader = { readonly console: readonly string[] } & (
+  | { readonly state: "done" }
+  | { readonly state: "calls" }
+  | { readonly state: "failed"; readonly kind: "user" | "limit"; readonly code: string; readonly message: string; readonly stack: string }
+);
+
+type Outcome =
+  | { readonly state: "done"; readonly text: string }
+  | { readonly state: "failed"; readonly kind: "user" | "limit"; readonly code: string; readonly message: string; readonly stack: string };
+
+interface Call {
+  readonly text: string;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  /** Made where the call stands in the rule, so that its failure points there. */
+  readonly trace: { readonly stack?: string };
+}
+
+class Ended {}
+
+class Run implements Pins {
+  now = 0;
+  random: () => number = diceFrom("");
+  outcome: Outcome | undefined;
+  readonly console: string[] = [];
+  readonly calls = new Map<number, Call>();
+  readonly waiting: number[] = [];
+  /** Codes of helper failures, by the error that the rule got: a rule cannot forge them. */
+  readonly codes = new WeakMap<object, string>();
+  made = 0;
+  asked = 0;
+  lines = 0;
+  readonly limits: GuestLimits;
+
+  constructor(limits: GuestLimits) {
+    this.limits = limits;
+  }
+}
+
+export interface Guest {
+  /** Gives the rule, which must be loaded after the realm is locked. */
+  use(rule: Rule): void;
+  start(id: number, limits: string, input: string): void;
+  resume(id: number, answers: string): void;
+  poll(id: number): string;
+  drop(id: number): void;
+}
+
+/** Locks the realm and gives the functions that the child process calls. */
+export function openGuest(prepare: Prepare): Guest {
+  let rule: Rule = async () => {
+    throw new Error("there is no rule");
+  };
+  const runs = new Map<number, Run>();
+  let current = new Run({ result: none, argument: none, calls: 0, callsAtOnce: 0, consoleLines: 0, consoleLineLength: 0 });
+  lockDown(() => current);
+
+  return {
+    use(loaded) {
+      rule = loaded;
+    },
+    start(id, limits, input) {
+      const run = new Run(JSON.parse(limits) as GuestLimits);
+      runs.set(id, run);
+      current = run;
+      begin(run, prepare, rule, JSON.parse(input));
+    },
+    resume(id, answers) {
+      const run = runs.get(id);
+      if (run === undefined) return;
+      current = run;
+      settle(run, JSON.parse(answers) as Answer[]);
+    },
+    poll(id) {
+      const run = runs.get(id);
+      return run === undefined ? "" : report(run);
+    },
+    drop(id) {
+      runs.delete(id);
+    },
+  };
+}
+
+const none: EncodeLimits = { bytes: 0, depth: 0, keys: 0 };
+
+type Answer =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
+
+function begin(run: Run, prepare: Prepare, rule: Rule, input: unknown): void {
+  const { names, finish } = prepare(input, hostOf(run));
+  rule(names).then(
+    () => close(run, () => finish()),
+    (thrown: unknown) => fail(run, thrown),
+  );
+}
+
+function close(run: Run, finish: () => Finish): void {
+  if (run.outcome !== undefined) return;
+  try {
+    const { label, value, wrapping } = finish();
+    run.outcome = { state: "done", text: encode(value, label, run.limits.result, wrapping) };
+  } catch (thrown) {
+    fail(run, thrown);
+  }
+}
+
+function fail(run: Run, thrown: unknown): void {
+  if (run.outcome !== undefined) return;
+  if (thrown instanceof EncodeFailure) {
+    const code = thrown.fault === "limit" ? "LIMIT_RESULT" : "RESULT_INVALID";
+    run.outcome = { state: "failed", kind: thrown.fault === "limit" ? "limit" : "user", code, message: thrown.message, stack: "" };
+    return;
+  }
+  const described: ThrownError = describeThrown(thrown);
+  const code = (typeof thrown === "object" && thrown !== null ? run.codes.get(thrown) : undefined) ?? "RULE_ERROR";
+  run.outcome = { state: "failed", kind: "user", code, message: described.message, stack: described.stack };
+}
+
+/** Past a limit nothing that the rule catches can save the run. */
+function exceed(run: Run, code: string, message: string): never {
+  const { stack } = new Error();
+  run.outcome ??= { state: "failed", kind: "limit", code, message, stack: stack ?? "" };
+  throw new RangeError(message);
+}
+
+function hostOf(run: Run): RunHost {
+  const line = (...values: unknown[]): void => print(run, values);
+  return {
+    call: (name, args) => ask(run, name, args),
+    end(result) {
+      close(run, () => ({ label: "the result", value: result, wrapping: 1 }));
+      throw new Ended();
+    },
+    pin(now, seed) {
+      run.now = now;
+      run.random = diceFrom(seed);
+    },
+    console: { log: line, info: line, warn: line, error: line, debug: line },
+  };
+}
+
+function ask(run: Run, name: string, args: readonly unknown[]): Promise<unknown> {
+  // What runs on after the end, in a promise nobody awaited, gets no answer any more.
+  if (run.outcome !== undefined) return new Promise(() => {});
+  if (run.made >= run.limits.calls) exceed(run, "LIMIT_CALLS", `the rule made more than ${run.limits.calls} helper calls, which is the limit`);
+  const encoded: string[] = [];
+  for (let index = 0; index < args.length; index += 1) encoded[index] = encodeArgument(run, name, args[index], index);
+  run.made += 1;
+  const id = run.made;
+  const trace: { stack?: string } = {};
+  Error.captureStackTrace(trace);
+  return new Promise((resolve, reject) => {
+    run.calls.set(id, { text: `{"id":${id},"name":${JSON.stringify(name)},"args":[${encoded.join()}]}`, resolve, reject, trace });
+    run.waiting.push(id);
+  });
+}
+
+function encodeArgument(run: Run, name: string, value: unknown, index: number): string {
+  try {
+    return encode(value, `argument ${index + 1} of ${name}`, run.limits.argument);
+  } catch (thrown) {
+    if (!(thrown instanceof EncodeFailure)) throw thrown;
+    if (thrown.fault === "limit") exceed(run, "LIMIT_ARGUMENT", thrown.message);
+    throw new TypeError(thrown.message);
+  }
+}
+
+function settle(run: Run, answers: readonly Answer[]): void {
+  for (const answer of answers) {
+    const call = run.calls.get(answer.id);
+    if (call === undefined) continue;
+    run.calls.delete(answer.id);
+    run.asked -= 1;
+    if (run.outcome !== undefined) continue;
+    if (answer.ok) call.resolve(answer.value);
+    else call.reject(helperError(run, call, answer.error));
+  }
+}
+
+function helperError(run: Run, call: Call, answer: { readonly code: string; readonly message: string }): Error {
+  const error = new Error(answer.message);
+  const frames = call.trace.stack ?? "";
+  Object.defineProperty(error, "stack", { value: `Error: ${answer.message}${frames.slice(frames.indexOf("\n"))}`, writable: true, configurable: true });
+  Object.defineProperty(error, "code", { value: answer.code, writable: true, configurable: true, enumerable: true });
+  run.codes.set(error, answer.code);
+  return error;
+}
+
+function report(run: Run): string {
+  const console = run.console.splice(0);
+  const { outcome } = run;
+  if (outcome?.state === "done") return `${JSON.stringify({ state: "done", console })}\n${outcome.text}`;
+  if (outcome?.state === "failed") return `${JSON.stringify({ ...outcome, console })}\n`;
+  const texts: string[] = [];
+  while (run.waiting.length > 0 && run.asked < run.limits.callsAtOnce) {
+    const id = run.waiting.shift();
+    const call = id === undefined ? undefined : run.calls.get(id);
+    if (call === undefined) continue;
+    run.asked += 1;
+    texts.push(call.text);
+  }
+  if (texts.length > 0 || run.asked > 0) return `${JSON.stringify({ state: "calls", console })}\n[${texts.join()}]`;
+  const stuck = { state: "failed", kind: "user", code: "STUCK", message: "the rule waits for a promise that nothing can settle", stack: "" };
+  return `${JSON.stringify({ ...stuck, console })}\n`;
+}
+
+function print(run: Run, values: readonly unknown[]): void {
+  const { consoleLines, consoleLineLength } = run.limits;
+  if (run.lines > consoleLines) return;
+  run.lines += 1;
+  if (run.lines > consoleLines) {
+    run.console.push(`… more than ${consoleLines} lines, which is the limit: the rest is not kept`);
+    return;
+  }
+  let text = "";
+  for (let index = 0; index < values.length && text.length <= consoleLineLength; index += 1) {
+    text += `${index === 0 ? "" : " "}${show(values[index], consoleLineLength + 1)}`;
+  }
+  run.console.push(text.length > consoleLineLength ? `${text.slice(0, consoleLineLength)}… (cut at ${consoleLineLength} characters)` : text);
+}
+
+/** Repeatable dice: xmur3 seeds mulberry32. Good enough for a rule; no use for secrets. */
+function diceFrom(seed: string): () => number {
+  let state = 1779033703 ^ seed.length;
+  for (let index = 0; index < seed.length; index += 1) {
+    state = Math.imul(state ^ seed.charCodeAt(index), 3432918353);
+    state = (state << 13) | (state >>> 19);
+  }
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

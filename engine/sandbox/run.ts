@@ -1,0 +1,290 @@
+import type { Child, DeathCause } from "./child-process.ts";
+import type { Completion, HelperAnswer, HelperCall, Json, RuleError, RuleErrorKind } from "./completion.ts";
+import { framesOf, harmless } from "./frames-of-rules.ts";
+import { parseUntrusted } from "./gate.ts";
+import type { Limits } from "./limits.ts";
+import type { FromChild } from "./messages.ts";
+import type { Answer, Program } from "./sandbox.ts";
+
+/** One run in the parent: what it was given, what it asked, what it was answered, and how it ended. */
+export class ActiveRun {
+  readonly id: number;
+  readonly program: Program;
+  readonly completion: Promise<Completion>;
+  child: Child | undefined;
+  restarts = -1;
+  onEnd: () => void = () => {};
+
+  readonly #input: string;
+  readonly #answer: Answer;
+  readonly #limits: Limits;
+  readonly #beganAt = performance.now();
+  readonly #console: string[] = [];
+  readonly #calls: CallEntry[] = [];
+  /** How many calls the present start has made; those already answered in an earlier start are answered from the record. */
+  #made = 0;
+  #linesSeen = 0;
+  #cpuMs = 0;
+  #clock: NodeJS.Timeout | undefined;
+  #settle: (completion: Completion) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  #ended = false;
+
+  constructor(id: number, program: Program, input: string, answer: Answer, limits: Limits) {
+    this.id = id;
+    this.program = program;
+    this.#input = input;
+    this.#answer = answer;
+    this.#limits = limits;
+    this.completion = new Promise((resolve, reject) => {
+      this.#settle = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Ends the run if its text or input is past a limit. */
+  isTooLarge(): boolean {
+    const { sourceBytes, resultBytes } = this.#limits;
+    // The compiler wraps the text; the wrap is not the rule's.
+    if (Buffer.byteLength(this.program.code) > sourceBytes + 4_096)
+      this.fail({ kind: "limit", code: "LIMIT_SOURCE", message: `the rule's text is larger than ${sourceBytes} bytes, which is the limit` });
+    else if (Buffer.byteLength(this.#input) > 2 * resultBytes)
+      this.fail({ kind: "limit", code: "LIMIT_INPUT", message: `what the rule is given is larger than ${2 * resultBytes} bytes, which is the limit` });
+    return this.#ended;
+  }
+
+  startClock(onWallClock: () => void): void {
+    this.#clock = setTimeout(onWallClock, this.#limits.wallMs);
+  }
+
+  /** Hands the run to a child; again after another run took its child down, when it repeats itself from the record. */
+  begin(child: Child): void {
+    this.restarts += 1;
+    this.child = child;
+    this.#made = 0;
+    this.#linesSeen = 0;
+    child.runs.add(this.id);
+    const version = this.program.versionId;
+    if (!child.loaded.has(version)) {
+      child.loaded.add(version);
+      child.send({ type: "load", version }, this.program.code);
+    }
+    child.send({ type: "start", run: this.id, version, cpuMs: this.#limits.cpuMs, limits: this.#guestLimits() }, this.#input);
+  }
+
+  detach(): void {
+    this.child?.runs.delete(this.id);
+    this.child = undefined;
+  }
+
+  /** Beyond this the child does not keep its own time any more. */
+  hungAfterMs(): number {
+    return 2 * this.#limits.cpuMs + 500;
+  }
+
+  addCpu(cpuMs: number): void {
+    this.#cpuMs += cpuMs;
+  }
+
+  /** Takes what `poll` answered; false when it is not what an honest child says. */
+  stepped(cpuMs: number, text: string): boolean {
+    this.#cpuMs += cpuMs;
+    const cut = text.indexOf("\n");
+    const header = readHeader(text.slice(0, cut));
+    if (cut === -1 || header === undefined) return false;
+    this.#keepConsole(header.console);
+    const payload = text.slice(cut + 1);
+    if (header.state === "failed") {
+      const kind: RuleErrorKind = header.kind === "limit" ? "limit" : "user";
+      this.fail({ kind, code: header.code, message: header.message, ...framesOf(header.stack, this.program.name) });
+      return true;
+    }
+    if (header.state === "done") {
+      const { resultBytes, resultDepth, resultKeys } = this.#limits;
+      const gated = parseUntrusted(payload, "the result", { bytes: resultBytes, depth: resultDepth + 1, keys: resultKeys });
+      if (!gated.ok && gated.code === "PROTOCOL") return false;
+      if (gated.ok) this.#end({ ok: true, value: gated.value, ...this.#record() });
+      else this.fail({ kind: "limit", code: gated.code, message: gated.message });
+      return true;
+    }
+    const calls = this.#readCalls(payload);
+    if (calls === undefined) return false;
+    void this.#ask(calls);
+    return true;
+  }
+
+  threw(message: Extract<FromChild, { type: "thrown" }>): void {
+    const code = message.stage === "load" ? "SYNTAX" : "RULE_ERROR";
+    this.fail({ kind: "user", code, message: message.message, ...framesOf(message.stack, this.program.name) });
+  }
+
+  broke(why: "cpu" | "memory"): void {
+    if (why === "cpu")
+      this.fail({ kind: "timeout", code: "LIMIT_CPU", message: `the rule computed for more than ${this.#limits.cpuMs} ms, which is the limit` });
+    else
+      this.fail({
+        kind: "memory",
+        code: "LIMIT_MEMORY",
+        message: `the rule needed more than ${this.#limits.isolateMegabytes} MB of memory, which is the limit`,
+      });
+  }
+
+  outOfTime(): void {
+    const { wallMs } = this.#limits;
+    this.fail({ kind: "timeout", code: "LIMIT_WALL", message: `the rule had not ended after ${wallMs} ms, waiting included, which is the limit` });
+  }
+
+  /** This run's code was in the child when it died. */
+  killed(cause: DeathCause): void {
+    const { cpuMs, childMegabytes } = this.#limits;
+    if (cause === "hung")
+      this.fail({
+        kind: "timeout",
+        code: "LIMIT_CPU",
+        message: `the rule computed for more than ${cpuMs} ms, which is the limit, and its process had to be killed`,
+      });
+    else if (cause === "memory")
+      this.fail({ kind: "memory", code: "LIMIT_MEMORY", message: `the rule's process needed more than ${childMegabytes} MB of memory, which is the limit` });
+    else this.fail({ kind: "crash", code: "CRASHED", message: "the process that ran this rule died" });
+  }
+
+  fail(error: Pick<RuleError, "kind" | "code" | "message"> & Partial<RuleError>): void {
+    this.#end({ ok: false, error: { frames: [], ...error, code: error.code.slice(0, 100), message: harmless(error.message) }, ...this.#record() });
+  }
+
+  #end(completion: Completion): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#clock);
+    this.onEnd();
+    this.#settle(completion);
+  }
+
+  #record(): { console: string[]; cpuMs: number; wallMs: number; calls: { call: HelperCall; answer: HelperAnswer }[] } {
+    const calls = this.#calls.flatMap(({ call, answer }) => (answer === undefined ? [] : [{ call, answer }]));
+    return { console: this.#console, cpuMs: this.#cpuMs, wallMs: performance.now() - this.#beganAt, calls };
+  }
+
+  /** After a restart the same lines come again; only those beyond the ones we have are new. */
+  #keepConsole(lines: readonly string[]): void {
+    for (const line of lines) {
+      this.#linesSeen += 1;
+      if (this.#linesSeen > this.#console.length && this.#console.length <= this.#limits.consoleLines)
+        this.#console.push(harmless(line.slice(0, this.#limits.consoleLineLength + 100)));
+    }
+  }
+
+  #readCalls(payload: string): HelperCall[] | undefined {
+    const { argumentBytes, callsAtOnce, resultDepth, resultKeys } = this.#limits;
+    const gated = parseUntrusted(payload, "calls", { bytes: 12 * 1024 * 1024 + argumentBytes, depth: resultDepth + 4, keys: 4 * resultKeys });
+    if (!gated.ok || !Array.isArray(gated.value) || gated.value.length > callsAtOnce) return undefined;
+    const calls: HelperCall[] = [];
+    for (const each of gated.value as readonly Json[]) {
+      const { id, name, args } = each as { id?: unknown; name?: unknown; args?: unknown };
+      this.#made += 1;
+      if (id !== this.#made || typeof name !== "string" || !Array.isArray(args) || this.#made > this.#limits.calls) return undefined;
+      calls.push({ id, name, args: args as Json[] });
+    }
+    return calls;
+  }
+
+  async #ask(calls: HelperCall[]): Promise<void> {
+    const { child } = this;
+    const fresh = calls.filter((call) => !this.#isKnown(call));
+    if (fresh.length > 0) {
+      const answering = this.#answer(fresh);
+      for (const call of fresh) this.#calls[call.id - 1] = this.#entry(call, answering);
+    }
+    let answers: HelperAnswer[];
+    try {
+      answers = await Promise.all(calls.map((call) => this.#calls[call.id - 1]?.pending ?? Promise.reject(new Error("a call was lost"))));
+    } catch (error) {
+      if (this.#ended) return;
+      this.#ended = true;
+      clearTimeout(this.#clock);
+      child?.send({ type: "drop", run: this.id });
+      this.onEnd();
+      this.#reject(error);
+      return;
+    }
+    // Meanwhile the run may have ended, or have been started again elsewhere, where it asks anew and is answered from the record.
+    if (this.#ended || this.child !== child || child === undefined || !child.alive) return;
+    child.send({ type: "resume", run: this.id }, JSON.stringify(answers));
+  }
+
+  /** Whether an earlier start of this run made the very same call: then nobody is asked twice, not even while the first answer is still on its way. */
+  #isKnown(call: HelperCall): boolean {
+    return this.#calls[call.id - 1]?.key === keyOf(call);
+  }
+
+  #entry(call: HelperCall, answering: Promise<HelperAnswer[]>): CallEntry {
+    const entry: CallEntry = {
+      call,
+      key: keyOf(call),
+      answer: undefined,
+      pending: answering.then((answers) => {
+        const answer = answers.find((each) => each.id === call.id);
+        if (answer === undefined) throw new Error(`call ${call.id} (${call.name}) was not answered`);
+        entry.answer = this.#bounded(call, answer);
+        return entry.answer;
+      }),
+    };
+    // Awaited in `#ask`; a run that ended meanwhile does not care.
+    entry.pending.catch(() => {});
+    return entry;
+  }
+
+  #bounded(call: HelperCall, answer: HelperAnswer): HelperAnswer {
+    const { resultBytes } = this.#limits;
+    if (JSON.stringify(answer).length <= resultBytes) return answer;
+    return {
+      id: call.id,
+      ok: false,
+      error: { code: "LIMIT_ANSWER", message: `the answer of ${call.name} is larger than ${resultBytes} bytes, which is the limit: ask for less` },
+    };
+  }
+
+  #guestLimits(): string {
+    const { resultBytes, resultDepth, resultKeys, argumentBytes, calls, callsAtOnce, consoleLines, consoleLineLength } = this.#limits;
+    return JSON.stringify({
+      result: { bytes: resultBytes, depth: resultDepth, keys: resultKeys },
+      argument: { bytes: argumentBytes, depth: resultDepth, keys: resultKeys },
+      calls,
+      callsAtOnce,
+      consoleLines,
+      consoleLineLength,
+    });
+  }
+}
+
+interface CallEntry {
+  readonly call: HelperCall;
+  readonly key: string;
+  readonly pending: Promise<HelperAnswer>;
+  answer: HelperAnswer | undefined;
+}
+
+function keyOf(call: HelperCall): string {
+  return JSON.stringify([call.name, call.args]);
+}
+
+interface Header {
+  readonly state: "done" | "calls" | "failed";
+  readonly console: readonly string[];
+  readonly kind: string;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+function readHeader(text: string): Header | undefined {
+  try {
+    const { state, console, kind = "", code = "", message = "", stack = "" } = JSON.parse(text) as Record<string, unknown>;
+    if (state !== "done" && state !== "calls" && state !== "failed") return undefined;
+    if (!Array.isArray(console) || !console.every((line) => typeof line === "string")) return undefined;
+    if (typeof kind !== "string" || typeof code !== "string" || typeof message !== "string" || typeof stack !== "string") return undefined;
+    return { state, console, kind, code, message, stack };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,285 @@
+import { availableParallelism } from "node:os";
+import { Child, type DeathCause } from "./child-process.ts";
+import type { Completion, HelperAnswer, HelperCall, Json } from "./completion.ts";
+import type { Prelude } from "./guest/modules.ts";
+import { defaultLimits, type Limits, type RunLimits } from "./limits.ts";
+import type { FromChild } from "./messages.ts";
+import { Quarantine } from "./quarantine.ts";
+import { ActiveRun } from "./run.ts";
+
+export type { Prelude } from "./guest/modules.ts";
+
+/** A rule version ready to run: `code` is what the compiler made of its text, a module whose first line is not the rule's own. */
+export interface Program {
+  readonly versionId: string;
+  /** Shown in stack frames and errors: `support/SN/incoming.ts`. */
+  readonly name: string;
+  readonly code: string;
+  /** Programs of different owners (workspaces) never share a child process. */
+  readonly owner?: string;
+}
+
+export interface SandboxOptions {
+  /** The trusted modules loaded into every isolate before the rule: what gives a rule its names. `startRuleSandbox` of engine/rules gives those of the rule language. */
+  readonly prelude: Prelude;
+  /** Working child processes at once; a standby child comes on top. */
+  readonly children?: number;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface SandboxStats {
+  readonly runs: number;
+  readonly failures: number;
+  readonly inFlight: number;
+  readonly children: number;
+  readonly kills: number;
+  readonly restarts: number;
+  readonly quarantined: number;
+}
+
+/** Answers the calls of one run; asked with those that wait, at most eight at once. */
+export type Answer = (calls: HelperCall[]) => Promise<HelperAnswer[]>;
+
+/** How often a run is started again because somebody else's run took its child down. */
+const mostRestarts = 5;
+/** Runs that one child holds at once, waiting ones with them. */
+const mostRunsPerChild = 500;
+
+/** The pool of child processes that run rules. Many runs may be in flight; they share frames and, by version, isolates. */
+export class Sandbox {
+  readonly #limits: Limits;
+  readonly #prelude: Prelude;
+  readonly #most: number;
+  readonly #children = new Set<Child>();
+  #standby: Child | undefined;
+  readonly #runs = new Map<number, ActiveRun>();
+  #waiting: ActiveRun[] = [];
+  readonly #quarantine = new Quarantine();
+  #closed = false;
+  #ids = 0;
+  #counts = { runs: 0, failures: 0, kills: 0, restarts: 0 };
+  #failedStarts = 0;
+
+  static async start(options: SandboxOptions): Promise<Sandbox> {
+    const sandbox = new Sandbox(options);
+    sandbox.#standby = sandbox.#spawn();
+    const words = await sandbox.#standby.ready;
+    if (words !== true) throw new Error(`the sandbox's child process does not start: ${words}`);
+    return sandbox;
+  }
+
+  private constructor(options: SandboxOptions) {
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#prelude = options.prelude;
+    this.#most = options.children ?? Math.max(1, availableParallelism() - 1);
+  }
+
+  /**
+   * Runs a program once. Never rejects for what a rule does; it rejects only when `answer` does.
+   * `limits` may tighten or widen what the pool allows.
+   */
+  run(program: Program, input: Json, answer: Answer, limits: RunLimits = {}): Promise<Completion> {
+    this.#ids += 1;
+    this.#counts.runs += 1;
+    const run = new ActiveRun(this.#ids, program, JSON.stringify(input), answer, { ...this.#limits, ...limits });
+    if (this.#closed) run.fail({ kind: "crash", code: "CLOSED", message: "the sandbox is closed" });
+    else if (this.#quarantine.holds(program.versionId, Date.now())) run.fail({ kind: "limit", code: "QUARANTINED", message: this.#quarantine.words() });
+    else if (!run.isTooLarge()) this.#admit(run);
+    run.completion.then(
+      (completion) => {
+        if (!completion.ok) this.#counts.failures += 1;
+      },
+      () => {
+        this.#counts.failures += 1;
+      },
+    );
+    return run.completion;
+  }
+
+  stats(): SandboxStats {
+    return { ...this.#counts, inFlight: this.#runs.size, children: this.#children.size, quarantined: this.#quarantine.count(Date.now()) };
+  }
+
+  /** Lets a version out of quarantine before its time. */
+  release(versionId: string): void {
+    this.#quarantine.release(versionId);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#standby?.kill("retired");
+    for (const child of this.#children) child.kill("retired");
+    for (const run of this.#runs.values()) run.fail({ kind: "crash", code: "CLOSED", message: "the sandbox was closed during the run" });
+    this.#waiting = [];
+    await Promise.resolve();
+  }
+
+  #admit(run: ActiveRun): void {
+    this.#runs.set(run.id, run);
+    run.startClock(() => this.#onWallClock(run));
+    run.onEnd = () => this.#release(run);
+    this.#dispatch(run);
+  }
+
+  #dispatch(run: ActiveRun): void {
+    const child = this.#childFor(run.program);
+    if (child === undefined) {
+      this.#waiting.push(run);
+      return;
+    }
+    run.begin(child);
+  }
+
+  /** The child that has the version already, unless another one has nothing to do; never one of another owner. */
+  #childFor(program: Program): Child | undefined {
+    const owner = program.owner ?? "";
+    let best: Child | undefined;
+    for (const child of this.#children) {
+      if (!child.alive || child.weary || child.owner !== owner || child.runs.size >= mostRunsPerChild) continue;
+      if (best === undefined || this.#rank(child, program) < this.#rank(best, program)) best = child;
+    }
+    if (best !== undefined && (best.runs.size < 32 || this.#children.size >= this.#most)) return best;
+    return this.#newWorker(owner) ?? best;
+  }
+
+  #rank(child: Child, program: Program): number {
+    return child.runs.size + (child.loaded.has(program.versionId) ? 0 : 32);
+  }
+
+  #newWorker(owner: string): Child | undefined {
+    if (this.#children.size >= this.#most) {
+      const spare = [...this.#children].find((child) => child.runs.size === 0 && child.owner !== owner);
+      if (spare === undefined) return undefined;
+      this.#children.delete(spare);
+      spare.kill("retired");
+    }
+    const child = this.#standby?.alive ? this.#standby : this.#spawn();
+    child.owner = owner;
+    this.#children.add(child);
+    this.#standby = this.#spawn();
+    return child;
+  }
+
+  #spawn(): Child {
+    return new Child(this.#limits, this.#prelude, {
+      onMessage: (child, message, payload) => this.#onMessage(child, message, payload),
+      onDeath: (child, cause, running, words) => this.#onDeath(child, cause, running, words),
+    });
+  }
+
+  #onMessage(child: Child, message: FromChild, payload: string): void {
+    if (message.type === "ready") {
+      this.#failedStarts = 0;
+      return;
+    }
+    if (message.type === "idle") {
+      if (child.weary && child.runs.size === 0) this.#retire(child);
+      return;
+    }
+    const run = this.#runs.get(message.run);
+    // A run that has ended here may still be spoken of; one that this child does not hold is a lie.
+    if (run === undefined) return;
+    if (run.child !== child) {
+      child.kill("lied");
+      return;
+    }
+    if (message.type === "begin") {
+      child.allow(run.hungAfterMs());
+      return;
+    }
+    if (message.type === "lost") {
+      child.loaded.delete(message.version);
+      this.#restart(run);
+      return;
+    }
+    if (message.type === "broken") {
+      child.loaded.delete(run.program.versionId);
+      run.addCpu(message.cpuMs);
+      run.broke(message.why);
+      // What V8 allocated past its limit is not given back for sure.
+      if (message.why === "memory") this.#retire(child);
+      return;
+    }
+    if (message.type === "thrown") {
+      run.addCpu(message.cpuMs);
+      run.threw(message);
+      return;
+    }
+    if (!run.stepped(message.cpuMs, payload)) child.kill("lied");
+  }
+
+  #onDeath(child: Child, cause: DeathCause, running: number | undefined, words: string): void {
+    const known = this.#children.delete(child);
+    if (this.#standby === child) this.#standby = undefined;
+    if (this.#closed) return;
+    if (cause !== "retired" && known) this.#counts.kills += 1;
+    if (!known && child.runs.size === 0 && cause !== "retired") {
+      this.#failedStarts += 1;
+      // Said once, in full: without a child no rule can run.
+      if (this.#failedStarts === 3) process.stderr.write(`isobridge: the sandbox's child process does not start: ${words}\n`);
+    }
+    const culprit = running === undefined || cause === "retired" ? undefined : this.#runs.get(running);
+    if (culprit !== undefined && culprit.child === child) {
+      this.#quarantine.charge(culprit.program.versionId, Date.now());
+      culprit.killed(cause);
+    }
+    for (const id of [...child.runs]) {
+      const run = this.#runs.get(id);
+      if (run !== undefined && run !== culprit) this.#restart(run);
+    }
+    if (this.#standby === undefined && this.#failedStarts < 3) this.#standby = this.#spawn();
+    this.#drainWaiting();
+  }
+
+  #restart(run: ActiveRun): void {
+    this.#counts.restarts += 1;
+    run.detach();
+    if (run.restarts >= mostRestarts)
+      run.fail({
+        kind: "crash",
+        code: "CRASHED",
+        message: `the process that ran this rule went away ${mostRestarts + 1} times, each time because of something else`,
+      });
+    else this.#dispatch(run);
+  }
+
+  #retire(child: Child): void {
+    this.#children.delete(child);
+    const runs = [...child.runs];
+    child.kill("retired");
+    for (const id of runs) {
+      const run = this.#runs.get(id);
+      if (run !== undefined) this.#restart(run);
+    }
+    this.#drainWaiting();
+  }
+
+  #onWallClock(run: ActiveRun): void {
+    const { child } = run;
+    run.outOfTime();
+    if (child?.running === run.id) child.kill("hung");
+    else child?.send({ type: "drop", run: run.id });
+  }
+
+  #release(run: ActiveRun): void {
+    this.#runs.delete(run.id);
+    const { child } = run;
+    run.detach();
+    if (child?.weary && child.runs.size === 0) this.#retire(child);
+    this.#drainWaiting();
+  }
+
+  #drainWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const run = this.#waiting[0];
+      if (run === undefined || !this.#runs.has(run.id)) {
+        this.#waiting.shift();
+        continue;
+      }
+      const child = this.#childFor(run.program);
+      if (child === undefined) return;
+      this.#waiting.shift();
+      run.begin(child);
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { RuleCompiler } from "../rules/compile.ts";
+import {
+  connectionPage,
+  failurePage,
+  instancePage,
+  messageBody,
+  messagePage,
+
+  type PageOf,
+  rulePage,
+  ruleVersion,
+  runPage,
+  runRecord,
+  triggerPage,
+  twinPage,
+  twinReplicas,
+} from "../store/lists.ts";
+import { isToken } from "../store/tokens.ts";
+import type { SyncContext } from "../sync/context.ts";
+import { retryFailure, skipFailure } from "../sync/failures.ts";
+import { publishTo, syncByKey, UnknownName } from "../sync/operations.ts";
+import { RuleRefused } from "../sync/publish.ts";
+import { ApiError, readBody } from "./body.ts";
+import {
+  connectionSchema,
+  errorSchema,
+  failureSchema,
+  identifiedQuery,
+  instanceSchema,
+  messageSchema,
+  messageWithBodySchema,
+  numberedQuery,
+  pageOf,
+  pageQuery,
+  publishBody,
+  publishedSchema,
+  resolvedSchema,
+  ruleSchema,
+  ruleVersionSchema,
+  runRecordSchema,
+  runSchema,
+  syncBody,
+  syncQueuedSchema,
+  triggerSchema,
+  twinSchema,
+  twinWithReplicasSchema,
+} from "./schemas.ts";
+
+export interface ApiMeans {
+  readonly context: SyncContext;
+  readonly compiler: () => Promise<RuleCompiler>;
+}
+
+/** The API under `/api`, as `/api/openapi.json` describes it. Every call but that one needs a bearer token. */
+export function createApi({ context, compiler }: ApiMeans) {
+  const { db } = context;
+  const api = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (!result.success) throw new ApiError(400, "BAD_REQUEST", result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
+    },
+  });
+
+  api.use("*", async (c, next) => {
+    if (c.req.path === "/api/openapi.json") return await next();
+    const token = /^Bearer ([A-Za-z0-9_-]{1,200})$/.exec(c.req.header("authorization") ?? "")?.[1];
+    if (token === undefined || !(await isToken(db, token))) {
+      c.header("www-authenticate", "Bearer");
+      throw new ApiError(401, "UNAUTHORIZED", "This call needs a token: Authorization: Bearer ib_… (printed at the first start; make another with: isobridge token).");
+    }
+    await next();
+  });
+  api.onError((error, c) => {
+    if (error instanceof ApiError) {
+      return c.json({ error: { code: error.code, message: error.message, ...(error.diagnostics === undefined ? {} : { diagnostics: [...error.diagnostics] }) } }, error.status);
+    }
+    if (error instanceof UnknownName) return c.json({ error: { code: "NOT_FOUND", message: error.message } }, 404);
+    context.log.error({ err: error, path: c.req.path }, "An API call failed.");
+    return c.json({ error: { code: "INTERNAL", message: "The call failed inside Isobridge; the node's log says why." } }, 500);
+  });
+  api.notFound((c) => c.json({ error: { code: "NOT_FOUND", message: `There is no ${c.req.method} ${c.req.path}; see /api/openapi.json.` } }, 404));
+  api.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
+
+  const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({ description, content: { "application/json": { schema } } });
+  const failed = (description: string) => ({ description, content: { "application/json": { schema: errorSchema } } });
+  const common = { 400: failed("The request is malformed"), 401: failed("No valid token") };
+  const secured = [{ token: [] }];
+  const byName = z.object({ name: z.string() });
+  const byId = z.object({ id: z.uuid() });
+  const byNumber = z.object({ id: z.coerce.number().int().positive() });
+  const bySide = z.object({ name: z.string(), side: z.string() });
+
+  api.openapi(
+    createRoute({ method: "get", path: "/api/instances", summary: "List instances", security: secured, request: { query: pageQuery }, responses: { 200: ok(pageOf(instanceSchema), "Instances by name"), ...common } }),
+    async (c) => c.json(json(await instancePage(db, paging(c.req.valid("query")))), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/instances/{name}", summary: "Read an instance", security: secured, request: { params: byName }, responses: { 200: ok(instanceSchema, "The instance"), 404: failed("No such instance"), ...common } }),
+    async (c) => {
+      const { name } = c.req.valid("param");
+      return c.json(json(found((await instancePage(db, { limit: 1 }, name)).items[0], `instance ${name}`)), 200);
+    },
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/connections", summary: "List connections", security: secured, request: { query: pageQuery }, responses: { 200: ok(pageOf(connectionSchema), "Connections by name"), ...common } }),
+    async (c) => c.json(json(await connectionPage(db, paging(c.req.valid("query")))), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/connections/{name}", summary: "Read a connection", security: secured, request: { params: byName }, responses: { 200: ok(connectionSchema, "The connection"), 404: failed("No such connection"), ...common } }),
+    async (c) => {
+      const { name } = c.req.valid("param");
+      return c.json(json(found((await connectionPage(db, { limit: 1 }, name)).items[0], `connection ${name}`)), 200);
+    },
+  );
+  const ruleQuery = identifiedQuery.extend({ connection: z.string().optional(), side: z.string().optional(), direction: z.enum(["outgoing", "incoming"]).optional() });
+  api.openapi(
+    createRoute({ method: "get", path: "/api/rules", summary: "List the rules that run now", security: secured, request: { query: ruleQuery }, responses: { 200: ok(pageOf(ruleSchema), "Active versions"), ...common } }),
+    async (c) => c.json(json(await rulePage(db, paging(c.req.valid("query")), { ...c.req.valid("query"), versions: false })), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/rule-versions", summary: "List all versions of rules", security: secured, request: { query: ruleQuery }, responses: { 200: ok(pageOf(ruleSchema), "Versions"), ...common } }),
+    async (c) => c.json(json(await rulePage(db, paging(c.req.valid("query")), { ...c.req.valid("query"), versions: true })), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/rule-versions/{id}", summary: "Read a version with its text", security: secured, request: { params: byId }, responses: { 200: ok(ruleVersionSchema, "The version"), 404: failed("No such version"), ...common } }),
+    async (c) => c.json(json(found(await ruleVersion(db, c.req.valid("param").id), "rule version")), 200),
+  );
+  api.openapi(
+    createRoute({
+      method: "post",
+      path: "/api/connections/{name}/sides/{side}/rules/{direction}/versions",
+      summary: "Check a rule and publish it as the next version",
+      description: "The version runs from the next change on. A rule that does not check is refused with every error and its position.",
+      security: secured,
+      request: { params: bySide.extend({ direction: z.enum(["outgoing", "incoming"]) }), body: { required: true, content: { "application/json": { schema: publishBody } } } },
+      responses: { 201: ok(publishedSchema, "Published"), 404: failed("No such connection or side"), 422: failed("The rule does not check"), ...common },
+    }),
+    async (c) => {
+      const { name, side, direction } = c.req.valid("param");
+      const { source, note } = await readBody(c, publishBody);
+      try {
+        return c.json(await publishTo(context, await compiler(), { connection: name, side, direction, source, note, author: "api" }), 201);
+      } catch (error) {
+        if (error instanceof RuleRefused) throw new ApiError(422, "RULE_REFUSED", error.message, error.diagnostics);
+        throw error;
+      }
+    },
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/triggers", summary: "List triggers", security: secured, request: { query: identifiedQuery }, responses: { 200: ok(pageOf(triggerSchema), "Triggers"), ...common } }),
+    async (c) => c.json(json(await triggerPage(db, paging(c.req.valid("query")))), 200),
+  );
+  api.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/twins",
+      summary: "List twins, newest first",
+      security: secured,
+      request: { query: numberedQuery.extend({ connection: z.string().optional(), key: z.string().optional().openapi({ description: "Key or id of either record" }) }) },
+      responses: { 200: ok(pageOf(twinSchema), "Twins"), ...common },
+    }),
+    async (c) => c.json(json(await twinPage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/twins/{id}", summary: "Read a twin with the replicas last sent and received", security: secured, request: { params: byId }, responses: { 200: ok(twinWithReplicasSchema, "The twin"), 404: failed("No such twin"), ...common } }),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const twin = found((await twinPage(db, { limit: 1 }, { id })).items[0], "twin");
+      return c.json(json({ ...twin, replicas: await twinReplicas(db, id) }), 200);
+    },
+  );
+  api.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/messages",
+      summary: "List messages, newest first",
+      security: secured,
+      request: { query: numberedQuery.extend({ connection: z.string().optional(), twin: z.uuid().optional() }) },
+      responses: { 200: ok(pageOf(messageSchema), "Messages"), ...common },
+    }),
+    async (c) => c.json(json(await messagePage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/messages/{id}", summary: "Read a message with its body", security: secured, request: { params: byNumber }, responses: { 200: ok(messageWithBodySchema, "The message"), 404: failed("No such message"), ...common } }),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const message = found((await messagePage(db, { limit: 1 }, { id })).items[0], "message");
+      return c.json(json({ ...message, body: (await messageBody(db, id)) ?? null }), 200);
+    },
+  );
+  api.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/runs",
+      summary: "List runs, newest first",
+      security: secured,
+      request: {
+        query: numberedQuery.extend({ connection: z.string().optional(), twin: z.uuid().optional(), version: z.uuid().optional(), outcome: z.enum(["ok", "skipped", "failed", "waiting", "error"]).optional() }),
+      },
+      responses: { 200: ok(pageOf(runSchema), "Runs"), ...common },
+    }),
+    async (c) => c.json(json(await runPage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/runs/{id}", summary: "Read a run with input, answers, output and console", security: secured, request: { params: byId }, responses: { 200: ok(runRecordSchema, "The run"), 404: failed("No such run"), ...common } }),
+    async (c) => c.json(json(found(await runRecord(db, c.req.valid("param").id), "run")), 200),
+  );
+  api.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/failures",
+      summary: "List failures, newest first",
+      security: secured,
+      request: { query: numberedQuery.extend({ connection: z.string().optional(), state: z.enum(["open", "resolved", "all"]).default("open") }) },
+      responses: { 200: ok(pageOf(failureSchema), "Failures"), ...common },
+    }),
+    async (c) => c.json(json(await failurePage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
+  );
+  api.openapi(
+    createRoute({ method: "get", path: "/api/failures/{id}", summary: "Read a failure", security: secured, request: { params: byNumber }, responses: { 200: ok(failureSchema, "The failure"), 404: failed("No such failure"), ...common } }),
+    async (c) => c.json(json(found((await failurePage(db, { limit: 1 }, { state: "all", id: c.req.valid("param").id })).items[0], "failure")), 200),
+  );
+  for (const [verb, resolve, summary] of [
+    ["retry", retryFailure, "Try again what failed"],
+    ["skip", skipFailure, "Go on without what failed"],
+  ] as const) {
+    api.openapi(
+      createRoute({
+        method: "post",
+        path: `/api/failures/{id}/${verb}`,
+        summary,
+        security: secured,
+        request: { params: byNumber },
+        responses: { 200: ok(resolvedSchema, "The lane goes on"), 404: failed("No such failure"), 409: failed("The failure was resolved before"), ...common },
+      }),
+      async (c) => {
+        const { id } = c.req.valid("param");
+        if (await resolve(context, id)) return c.json({ id, resolution: verb === "retry" ? ("retried" as const) : ("skipped" as const) }, 200);
+        found((await failurePage(db, { limit: 1 }, { state: "all", id })).items[0], "failure");
+        throw new ApiError(409, "ALREADY_RESOLVED", `Failure ${id} was resolved before.`);
+      },
+    );
+  }
+  api.openapi(
+    createRoute({
+      method: "post",
+      path: "/api/connections/{name}/sides/{side}/sync",
+      summary: "Sync one record by its key",
+      description: "Finds the record by its key (number, case number) or id on that side's platform and queues a look at it, whether or not a trigger fits.",
+      security: secured,
+      request: { params: bySide, body: { required: true, content: { "application/json": { schema: syncBody } } } },
+      responses: { 202: ok(syncQueuedSchema, "Queued"), 404: failed("No such connection, side or record"), ...common },
+    }),
+    async (c) => {
+      const { name, side } = c.req.valid("param");
+      const { entityType, key } = await readBody(c, syncBody);
+      return c.json({ twin: await syncByKey(context, { connection: name, side, entityType, key }) }, 202);
+    },
+  );
+  api.doc31("/api/openapi.json", { openapi: "3.1.0", info: { title: "Isobridge", version: "0.1.0", description: "The API of an Isobridge node." } });
+  return api;
+}
+
+/** A row as it looks after `JSON.stringify`: dates are text. */
+type AsJson<T> = T extends Date | { readonly __id: string } ? string : T extends readonly (infer Item)[] ? AsJson<Item>[] : T extends object ? { [Key in keyof T]: AsJson<T[Key]> } : T;
+
+function json<T>(value: T): AsJson<T> {
+  // The one place where rows become JSON; the type above says what that does to them.
+  return JSON.parse(JSON.stringify(value)) as AsJson<T>;
+}
+
+function paging(query: { readonly limit: number; readonly after?: string | undefined }): PageOf {
+  return query.after === undefined ? { limit: query.limit } : { limit: query.limit, after: query.after };
+}
+
+function found<Item>(item: Item | undefined, what: string): Item {
+  if (item === undefined) throw new ApiError(404, "NOT_FOUND", `There is no such ${what}.`);
+  return item;
+}
+

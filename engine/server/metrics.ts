@@ -1,0 +1,60 @@
+import { Counter, Gauge, Registry } from "prom-client";
+import { backlog } from "../store/lists.ts";
+import { listRunners } from "../store/runners.ts";
+import type { SyncContext } from "../sync/context.ts";
+import { listInstances } from "../store/configuration.ts";
+
+/** The node's figures for Prometheus. Those that live in the database are read when they are asked for. */
+export function nodeMetrics(context: SyncContext): Registry {
+  const registry = new Registry();
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name: `isobridge_${name}`, help, registers: [registry] });
+  const lanesWaiting = gauge("lanes_waiting", "Lanes with work that no runner holds");
+  const lanesHeld = gauge("lanes_held", "Lanes in the hands of a runner");
+  const lanesBlocked = gauge("lanes_blocked", "Lanes parked by a failure");
+  const jobs = gauge("jobs_pending", "Jobs in all lanes");
+  const failures = gauge("failures_open", "Failures that wait for a person");
+  const runners = gauge("runners", "Runners with a recent heartbeat");
+  const resident = gauge("process_resident_memory_bytes", "Resident memory of the node's process");
+  const uptime = gauge("process_uptime_seconds", "Time since the node's process started");
+  const ruleRuns = new Counter({ name: "isobridge_rule_runs_total", help: "Rule runs of this process", registers: [registry] });
+  const ruleFailures = new Counter({ name: "isobridge_rule_runs_failed_total", help: "Rule runs of this process that ended in an error", registers: [registry] });
+  const kills = new Counter({ name: "isobridge_sandbox_kills_total", help: "Sandbox processes of this process that had to be killed", registers: [registry] });
+  const calls = new Counter({ name: "isobridge_platform_calls_total", help: "Calls to platforms by this process", labelNames: ["instance"], registers: [registry] });
+  const stopped = new Gauge({ name: "isobridge_instance_stopped", help: "1 while an instance is stopped because its sign-in does not work", labelNames: ["instance"], registers: [registry] });
+
+  // One collect for all: each gauge asking for itself would put the same questions to the database again.
+  const collect = async (): Promise<void> => {
+    const [figures, alive, instances] = await Promise.all([backlog(context.db), listRunners(context.db), listInstances(context.db)]);
+    lanesWaiting.set(figures.waiting);
+    lanesHeld.set(figures.held);
+    lanesBlocked.set(figures.blocked);
+    jobs.set(figures.jobs);
+    failures.set(figures.openFailures);
+    runners.set(alive.length);
+    resident.set(process.memoryUsage.rss());
+    uptime.set(process.uptime());
+    const sandbox = context.sandbox.stats();
+    advance(ruleRuns, sandbox.runs);
+    advance(ruleFailures, sandbox.failures);
+    advance(kills, sandbox.kills);
+    const callsOf = context.connectors.calls();
+    stopped.reset();
+    calls.reset();
+    for (const instance of instances) {
+      stopped.set({ instance: instance.name }, instance.stopped === null ? 0 : 1);
+      calls.inc({ instance: instance.name }, callsOf.get(instance.id) ?? 0);
+    }
+  };
+  const metrics = registry.metrics.bind(registry);
+  registry.metrics = async () => {
+    await collect();
+    return await metrics();
+  };
+  return registry;
+}
+
+/** Sets a counter to a total that is counted elsewhere. */
+function advance(counter: Counter, total: number): void {
+  counter.reset();
+  counter.inc(total);
+}

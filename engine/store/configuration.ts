@@ -1,0 +1,162 @@
+import { sql } from "kysely";
+import type { Json } from "../replica/json.ts";
+import { type Db, jsonText, type Tx } from "./database.ts";
+import type { ConnectionId, InstanceId, Position, Problem, SealedSecret, SideId, VersionId } from "./schema.ts";
+
+export interface InstanceRow {
+  readonly id: InstanceId;
+  readonly name: string;
+  readonly platform: string;
+  readonly config: Record<string, Json>;
+  readonly pollIntervalMs: number;
+  readonly stopped: Problem | null;
+}
+
+/** One side of a connection with what is needed to work for it. */
+export interface SideRow {
+  readonly id: SideId;
+  readonly connectionId: ConnectionId;
+  readonly connectionName: string;
+  readonly active: boolean;
+  readonly position: Position;
+  readonly name: string;
+  readonly instanceId: InstanceId;
+  readonly remote: { readonly id: SideId; readonly name: string; readonly instanceId: InstanceId };
+}
+
+export async function listInstances(db: Db | Tx): Promise<InstanceRow[]> {
+  const rows = await db.selectFrom("instance").selectAll().orderBy("name").execute();
+  return rows.map((row) => ({ id: row.id, name: row.name, platform: row.platform, config: row.config, pollIntervalMs: row.poll_interval_ms, stopped: row.stopped }));
+}
+
+export async function sealedSecretsOf(db: Db | Tx, instanceId: InstanceId): Promise<{ name: string; sealed: SealedSecret; fingerprint: string }[]> {
+  return await db.selectFrom("secret").select(["name", "sealed", "fingerprint"]).where("instance_id", "=", instanceId).execute();
+}
+
+export async function listSides(db: Db | Tx): Promise<SideRow[]> {
+  const rows = await db
+    .selectFrom("side")
+    .innerJoin("connection", "connection.id", "side.connection_id")
+    .innerJoin("side as remote", (join) => join.onRef("remote.connection_id", "=", "side.connection_id").onRef("remote.position", "<>", "side.position"))
+    .select([
+      "side.id",
+      "side.connection_id as connectionId",
+      "connection.name as connectionName",
+      "connection.active",
+      "side.position",
+      "side.name",
+      "side.instance_id as instanceId",
+      "remote.id as remoteId",
+      "remote.name as remoteName",
+      "remote.instance_id as remoteInstanceId",
+    ])
+    .orderBy("connection.name")
+    .orderBy("side.position")
+    .execute();
+  return rows.map(({ remoteId, remoteName, remoteInstanceId, ...side }) => ({ ...side, remote: { id: remoteId, name: remoteName, instanceId: remoteInstanceId } }));
+}
+
+/** Says that an instance's sign-in does not work (or does again, with null). */
+export async function setInstanceStopped(db: Db | Tx, instanceId: InstanceId, problem: Problem | null): Promise<void> {
+  await db
+    .updateTable("instance")
+    .set({ stopped: problem === null ? null : jsonText(problem) })
+    .where("id", "=", instanceId)
+    .execute();
+}
+
+export interface ActiveRule {
+  readonly versionId: VersionId;
+  readonly number: number;
+  readonly code: string;
+}
+
+/** The version that runs now. Undefined when nothing was published for this side and direction yet. */
+export async function activeRule(db: Db | Tx, sideId: SideId, direction: "outgoing" | "incoming"): Promise<ActiveRule | undefined> {
+  return await db
+    .selectFrom("rule")
+    .innerJoin("rule_version", "rule_version.id", "rule.active_version_id")
+    .select(["rule_version.id as versionId", "rule_version.number", "rule_version.code"])
+    .where("rule.side_id", "=", sideId)
+    .where("rule.direction", "=", direction)
+    .executeTakeFirst();
+}
+
+export interface TriggerRow {
+  readonly sideId: SideId;
+  readonly entityType: string;
+  readonly query: string;
+  readonly active: boolean;
+}
+
+export async function listTriggers(db: Db | Tx): Promise<TriggerRow[]> {
+  return await db.selectFrom("watch").select(["side_id as sideId", "entity_type as entityType", "query", "active"]).where("kind", "=", "trigger").execute();
+}
+
+export async function listConnections(db: Db | Tx): Promise<{ readonly id: ConnectionId; readonly name: string; readonly active: boolean }[]> {
+  return await db.selectFrom("connection").select(["id", "name", "active"]).orderBy("name").execute();
+}
+
+/** Makes or changes an instance, with all of its secrets. A changed one is tried again if it was stopped. */
+export async function saveInstance(
+  tx: Tx,
+  instance: Pick<InstanceRow, "name" | "platform" | "config" | "pollIntervalMs">,
+  secrets: readonly { readonly name: string; readonly sealed: SealedSecret; readonly fingerprint: string }[],
+): Promise<void> {
+  const values = { platform: instance.platform, config: jsonText(instance.config), poll_interval_ms: instance.pollIntervalMs };
+  const { id } = await tx
+    .insertInto("instance")
+    .values({ name: instance.name, ...values })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet({ ...values, stopped: null }))
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  await tx.deleteFrom("secret").where("instance_id", "=", id).execute();
+  for (const { name, sealed, fingerprint } of secrets) {
+    await tx
+      .insertInto("secret")
+      .values({ instance_id: id, name, sealed: jsonText(sealed), fingerprint })
+      .execute();
+  }
+}
+
+export async function saveConnection(tx: Tx, connection: { readonly name: string; readonly active: boolean }): Promise<ConnectionId> {
+  const { id } = await tx
+    .insertInto("connection")
+    .values({ name: connection.name, active: connection.active })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet({ active: connection.active }))
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return id;
+}
+
+/** Makes a side, or renames it: its instance never changes. */
+export async function saveSide(tx: Tx, side: { readonly connectionId: ConnectionId; readonly position: Position; readonly name: string; readonly instanceName: string }): Promise<SideId> {
+  const instance = await tx.selectFrom("instance").select("id").where("name", "=", side.instanceName).executeTakeFirstOrThrow();
+  const { id } = await tx
+    .insertInto("side")
+    .values({ connection_id: side.connectionId, position: side.position, name: side.name, instance_id: instance.id })
+    .onConflict((conflict) => conflict.columns(["connection_id", "position"]).doUpdateSet({ name: side.name }))
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return id;
+}
+
+/** Makes a trigger, or pauses or resumes one. A new one looks from a minute ago on, because the platform's clock is not ours. */
+export async function saveTrigger(tx: Tx, trigger: TriggerRow): Promise<void> {
+  await tx
+    .insertInto("watch")
+    .values({
+      side_id: trigger.sideId,
+      kind: "trigger",
+      entity_type: trigger.entityType,
+      query: trigger.query,
+      active: trigger.active,
+      cursor: null,
+      since: sql<Date>`now() - interval '1 minute'`,
+      locked_until: null,
+      owner: null,
+      problem: null,
+    })
+    .onConflict((conflict) => conflict.columns(["side_id", "kind", "entity_type", "query"]).doUpdateSet({ active: trigger.active }))
+    .execute();
+}

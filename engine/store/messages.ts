@@ -1,0 +1,155 @@
+import type { Json } from "../replica/json.ts";
+import { type Db, jsonText, type Tx } from "./database.ts";
+import type { ConnectionId, MessageKind, MessageState, Problem, SideId, TwinId } from "./schema.ts";
+
+export interface Message {
+  readonly id: number;
+  readonly connectionId: ConnectionId;
+  readonly twinId: TwinId;
+  readonly fromSideId: SideId;
+  readonly toSideId: SideId;
+  readonly sequence: number;
+  readonly kind: MessageKind;
+  readonly body: Json;
+  readonly basis: number;
+  readonly state: MessageState;
+}
+
+/** Stores a message once; the number is unique per connection, twin and sender, so a second delivery changes nothing. Returns its id. */
+export async function storeMessage(tx: Tx, message: Omit<Message, "id">): Promise<number | undefined> {
+  const stored = await tx
+    .insertInto("message")
+    .values({
+      connection_id: message.connectionId,
+      twin_id: message.twinId,
+      from_side_id: message.fromSideId,
+      to_side_id: message.toSideId,
+      sequence: message.sequence,
+      kind: message.kind,
+      body: jsonText(message.body),
+      basis: message.basis,
+      state: message.state,
+      settled_at: message.state === "received" ? null : new Date(),
+    })
+    .onConflict((conflict) => conflict.columns(["connection_id", "twin_id", "from_side_id", "sequence"]).doNothing())
+    .returning("id")
+    .executeTakeFirst();
+  return stored?.id;
+}
+
+export async function loadMessages(db: Db | Tx, ids: readonly number[]): Promise<Map<number, Message>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("message")
+    .select(["id", "connection_id as connectionId", "twin_id as twinId", "from_side_id as fromSideId", "to_side_id as toSideId", "sequence", "kind", "body", "basis", "state"])
+    .where("id", "in", [...ids])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+export async function settleMessage(tx: Tx, id: number, state: MessageState, reason: string | null): Promise<void> {
+  await tx.updateTable("message").set({ state, reason, settled_at: new Date() }).where("id", "=", id).execute();
+}
+
+/** A write as it is remembered: without bytes, with what it mirrors. */
+export type IntendedOperation =
+  | { readonly kind: "create"; readonly entityType: string; readonly fields: Readonly<Record<string, Json>> }
+  | { readonly kind: "update"; readonly entityType: string; readonly entityId: string; readonly fields: Readonly<Record<string, Json>> }
+  | { readonly kind: "addComment"; readonly entityType: string; readonly entityId: string; readonly body: string; readonly internal: boolean; readonly remoteId: string | null }
+  | { readonly kind: "editComment"; readonly entityType: string; readonly entityId: string; readonly commentId: string; readonly body: string }
+  | { readonly kind: "removeComment"; readonly entityType: string; readonly entityId: string; readonly commentId: string }
+  | {
+      readonly kind: "addAttachment";
+      readonly entityType: string;
+      readonly entityId: string;
+      readonly filename: string;
+      readonly mimetype: string;
+      readonly filesize: number;
+      readonly remoteId: string;
+    }
+  | { readonly kind: "removeAttachment"; readonly entityType: string; readonly entityId: string; readonly attachmentId: string };
+
+export interface Intent {
+  readonly id: number;
+  readonly messageId: number;
+  readonly ordinal: number;
+  readonly marker: string;
+  readonly operation: IntendedOperation;
+  readonly state: "intended" | "done" | "refused" | "absent";
+  readonly resultId: string | null;
+  readonly intendedAt: Date;
+}
+
+const intentColumns = [
+  "id",
+  "message_id as messageId",
+  "ordinal",
+  "marker",
+  "operation",
+  "state",
+  "result_id as resultId",
+  "intended_at as intendedAt",
+] as const;
+
+/** Writes down what is about to be written, before it is. */
+export async function recordIntents(
+  tx: Tx,
+  message: Pick<Message, "id" | "twinId" | "toSideId">,
+  operations: readonly { readonly ordinal: number; readonly marker: string; readonly operation: IntendedOperation }[],
+): Promise<Intent[]> {
+  if (operations.length === 0) return [];
+  const rows = await tx
+    .insertInto("intent")
+    .values(
+      operations.map(({ ordinal, marker, operation }) => ({
+        message_id: message.id,
+        twin_id: message.twinId,
+        side_id: message.toSideId,
+        ordinal,
+        marker,
+        operation: jsonText(operation),
+        state: "intended" as const,
+      })),
+    )
+    .returning(intentColumns)
+    .execute();
+  return rows.map(asIntent).sort((a, b) => a.ordinal - b.ordinal);
+}
+
+export async function intentsOf(db: Db | Tx, messageIds: readonly number[]): Promise<Intent[]> {
+  if (messageIds.length === 0) return [];
+  const rows = await db
+    .selectFrom("intent")
+    .select(intentColumns)
+    .where("message_id", "in", [...messageIds])
+    .orderBy("id")
+    .execute();
+  return rows.map(asIntent);
+}
+
+export async function settleIntent(
+  tx: Tx,
+  id: number,
+  outcome: { readonly state: "done"; readonly resultId: string } | { readonly state: "absent" } | { readonly state: "refused"; readonly error: Problem },
+): Promise<void> {
+  await tx
+    .updateTable("intent")
+    .set({
+      state: outcome.state,
+      settled_at: new Date(),
+      ...(outcome.state === "done" ? { result_id: outcome.resultId } : {}),
+      ...(outcome.state === "refused" ? { error: jsonText(outcome.error) } : {}),
+    })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** True when a record with this marker is one that we made, or are about to know that we made. */
+export async function isOurMarker(db: Db | Tx, marker: string): Promise<boolean> {
+  return (await db.selectFrom("intent").select("id").where("marker", "=", marker).executeTakeFirst()) !== undefined;
+}
+
+function asIntent(row: { operation: Json; id: number; messageId: number; ordinal: number; marker: string; state: Intent["state"]; resultId: string | null; intendedAt: Date }): Intent {
+  // Written by recordIntents alone, from an IntendedOperation.
+  return { ...row, operation: row.operation as unknown as IntendedOperation };
+}

@@ -1,0 +1,25 @@
+import { Migrator, type Migration } from "kysely/migration";
+import { openDatabase } from "./database.ts";
+import { up as first } from "./migrations/001-first.ts";
+
+/** Every migration by its name, in order. Written out rather than read from the folder, so that a forgotten one is a compile error. */
+const migrations: Record<string, Migration> = { "001-first": { up: first } };
+
+/**
+ * Brings the database at `url` (postgres://…) to the present schema; does nothing when it is there already.
+ * Two nodes may call this at once: Kysely takes an advisory lock. Throws with the name of the migration that failed; a failed
+ * one leaves nothing behind, since each runs in a transaction.
+ */
+export async function migrate(url: string): Promise<void> {
+  const db = openDatabase(url, { connections: 2 });
+  try {
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+    const { error, results } = await migrator.migrateToLatest();
+    if (error !== undefined) {
+      const failed = results?.find((result) => result.status === "Error")?.migrationName;
+      throw new Error(`The database schema could not be brought up to date${failed === undefined ? "" : ` (migration ${failed})`}: ${String(error)}`, { cause: error });
+    }
+  } finally {
+    await db.destroy();
+  }
+}

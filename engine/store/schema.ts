@@ -1,0 +1,309 @@
+import type { ColumnType, Generated, JSONColumnType } from "kysely";
+import type { Json } from "../replica/json.ts";
+
+/** A row's id; the name keeps a twin's id from being passed where a side's is due. */
+export type Id<Name extends string> = string & { readonly __id: Name };
+export type InstanceId = Id<"instance">;
+export type ConnectionId = Id<"connection">;
+export type SideId = Id<"side">;
+export type WatchId = Id<"watch">;
+export type VersionId = Id<"version">;
+export type TwinId = Id<"twin">;
+export type RunId = Id<"run">;
+export type RunnerId = Id<"runner">;
+
+type Timestamp = ColumnType<Date, Date | string | undefined, Date | string>;
+type NullableTimestamp = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+/** JSON is handed to the driver as text, so that a top-level array or string is not taken for something else. */
+type JsonColumn<T = Json> = ColumnType<T, string, string>;
+type NullableJson<T = Json> = ColumnType<T | null, string | null | undefined, string | null>;
+
+export type Position = "left" | "right";
+export type Direction = "outgoing" | "incoming";
+
+/** Why something stands still, as shown to people. */
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly advice?: string;
+}
+
+export interface SettingTable {
+  key: string;
+  value: JsonColumn;
+}
+
+export interface InstanceTable {
+  id: Generated<InstanceId>;
+  name: string;
+  platform: string;
+  /** The connector's configuration without secrets. */
+  config: JsonColumn<Record<string, Json>>;
+  poll_interval_ms: number;
+  /** Set while the instance is stopped because its sign-in does not work. */
+  stopped: NullableJson<Problem>;
+  created_at: Timestamp;
+}
+
+export interface SecretTable {
+  instance_id: InstanceId;
+  name: string;
+  sealed: JSONColumnType<SealedSecret>;
+  /** Keyed hash of the text, to see whether it changed without opening it. */
+  fingerprint: string;
+}
+
+/** Envelope: the text under a one-time key, that key under the node's key. All parts base64. */
+export interface SealedSecret {
+  readonly version: 1;
+  readonly keyId: string;
+  readonly nonce: string;
+  readonly tag: string;
+  readonly text: string;
+  readonly keyNonce: string;
+  readonly keyTag: string;
+  readonly wrappedKey: string;
+}
+
+export interface ConnectionTable {
+  id: Generated<ConnectionId>;
+  name: string;
+  active: Generated<boolean>;
+  created_at: Timestamp;
+}
+
+export interface SideTable {
+  id: Generated<SideId>;
+  connection_id: ConnectionId;
+  position: Position;
+  /** Short name, unique within the connection. */
+  name: string;
+  instance_id: InstanceId;
+}
+
+/** What is polled: a trigger (a query that starts syncs) or the records already tied (every change of the type, filtered to twins). */
+export interface WatchTable {
+  id: Generated<WatchId>;
+  side_id: SideId;
+  kind: "trigger" | "twins";
+  entity_type: string;
+  query: string;
+  active: Generated<boolean>;
+  cursor: string | null;
+  /** Where to start while there is no cursor. */
+  since: Timestamp;
+  poll_after: Timestamp;
+  locked_until: NullableTimestamp;
+  owner: RunnerId | null;
+  fence: Generated<number>;
+  problem: NullableJson<Problem>;
+}
+
+export interface RuleVersionTable {
+  id: Generated<VersionId>;
+  side_id: SideId;
+  direction: Direction;
+  number: number;
+  source: string;
+  /** The source with its types blanked: what runs. */
+  code: string;
+  declarations_hash: string;
+  note: string;
+  author: string;
+  created_at: Timestamp;
+}
+
+export interface RuleTable {
+  side_id: SideId;
+  direction: Direction;
+  active_version_id: VersionId;
+}
+
+export interface TwinTable {
+  id: Generated<TwinId>;
+  /** Counts up; what lists are paged by. */
+  number: Generated<number>;
+  connection_id: ConnectionId;
+  /** candidate: nothing on the other side yet. */
+  state: "candidate" | "tied" | "ended";
+  created_at: Timestamp;
+}
+
+export interface TwinSideTable {
+  twin_id: TwinId;
+  side_id: SideId;
+  entity_type: string | null;
+  entity_id: string | null;
+  entity_key: string | null;
+  entity_url: string | null;
+  /** True when several twins share this record on purpose. */
+  shared: Generated<boolean>;
+  /** False once the tie ended, so that the record may be tied anew. */
+  active: Generated<boolean>;
+  /** The version of the local record that was last handled. */
+  seen_version: string | null;
+  /** The replica that the other side knows: last sent, or brought about by the last one applied here. */
+  sent: NullableJson;
+  sent_hash: string | null;
+  /** Number of the last message from this side. */
+  sent_sequence: Generated<number>;
+  /** Number of the last replica among them. */
+  replica_sequence: Generated<number>;
+  /** The last replica applied here. */
+  received: NullableJson;
+  /** Number of the last replica of the other side that was handled here. */
+  received_sequence: Generated<number>;
+}
+
+export interface TraceTable {
+  id: Generated<number>;
+  twin_id: TwinId;
+  kind: "comment" | "attachment";
+  /** Where the original is. */
+  origin_side_id: SideId;
+  origin_id: string;
+  mirror_side_id: SideId;
+  mirror_id: string;
+  created_at: Timestamp;
+}
+
+export type MessageKind = "replica" | "ack";
+export type MessageState = "received" | "applied" | "skipped";
+
+export interface MessageTable {
+  id: Generated<number>;
+  connection_id: ConnectionId;
+  twin_id: TwinId;
+  from_side_id: SideId;
+  to_side_id: SideId;
+  sequence: number;
+  kind: MessageKind;
+  body: JsonColumn;
+  /** The last message of the other side that the sender had handled: tells edits made at the same time on both sides. */
+  basis: number;
+  state: MessageState;
+  /** Why it was skipped, in words. */
+  reason: string | null;
+  created_at: Timestamp;
+  settled_at: NullableTimestamp;
+}
+
+export interface IntentTable {
+  id: Generated<number>;
+  message_id: number;
+  twin_id: TwinId;
+  side_id: SideId;
+  ordinal: number;
+  marker: string;
+  /** The operation without its bytes, and what it mirrors. */
+  operation: JsonColumn;
+  state: "intended" | "done" | "refused" | "absent";
+  result_id: string | null;
+  error: NullableJson<Problem>;
+  intended_at: Timestamp;
+  settled_at: NullableTimestamp;
+}
+
+export interface RunTable {
+  id: Generated<RunId>;
+  /** Counts up; what lists are paged by. */
+  number: Generated<number>;
+  connection_id: ConnectionId;
+  side_id: SideId;
+  twin_id: TwinId | null;
+  version_id: VersionId;
+  direction: Direction;
+  outcome: "ok" | "skipped" | "failed" | "waiting" | "error";
+  /** Said by skip, fail or the engine. */
+  reason: string | null;
+  input: JsonColumn;
+  calls: JsonColumn;
+  output: NullableJson;
+  console: JsonColumn<string[]>;
+  error: NullableJson;
+  cpu_ms: number;
+  wall_ms: number;
+  created_at: Timestamp;
+}
+
+export interface FailureTable {
+  id: Generated<number>;
+  lane_key: string;
+  job_id: number;
+  connection_id: ConnectionId;
+  twin_id: TwinId | null;
+  side_id: SideId | null;
+  run_id: RunId | null;
+  code: string;
+  /** Whose turn it is. */
+  fault: "rule" | "platform" | "operator" | "isobridge";
+  message: string;
+  advice: string | null;
+  /** Rule name, version, line, column, fields: whatever points at the place. */
+  detail: JsonColumn<Record<string, Json>>;
+  created_at: Timestamp;
+  resolved_at: NullableTimestamp;
+  resolution: "retried" | "skipped" | null;
+}
+
+export interface LaneTable {
+  key: string;
+  connection_id: ConnectionId;
+  ready_at: Timestamp;
+  locked_until: NullableTimestamp;
+  owner: RunnerId | null;
+  fence: Generated<number>;
+  pending: Generated<number>;
+  /** The job that a failure stopped the lane at. */
+  blocked_by: number | null;
+  attempts: Generated<number>;
+}
+
+export interface JobTable {
+  id: Generated<number>;
+  lane_key: string;
+  kind: string;
+  payload: JsonColumn;
+  /** While a job with this key waits, another one is not queued; cleared when the job is claimed. */
+  dedupe_key: string | null;
+  created_at: Timestamp;
+}
+
+export interface RunnerTable {
+  id: Generated<RunnerId>;
+  host: string;
+  /** Tells processes of this host apart over restarts; see runner-identity. */
+  process: string;
+  pid: number;
+  started_at: Timestamp;
+  heartbeat_at: Timestamp;
+}
+
+export interface ApiTokenTable {
+  id: Generated<string>;
+  name: string;
+  hash: string;
+  created_at: Timestamp;
+}
+
+export interface Database {
+  setting: SettingTable;
+  instance: InstanceTable;
+  secret: SecretTable;
+  connection: ConnectionTable;
+  side: SideTable;
+  watch: WatchTable;
+  rule_version: RuleVersionTable;
+  rule: RuleTable;
+  twin: TwinTable;
+  twin_side: TwinSideTable;
+  trace: TraceTable;
+  message: MessageTable;
+  intent: IntentTable;
+  run: RunTable;
+  failure: FailureTable;
+  lane: LaneTable;
+  job: JobTable;
+  runner: RunnerTable;
+  api_token: ApiTokenTable;
+}

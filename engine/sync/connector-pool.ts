@@ -1,0 +1,58 @@
+import type { Connector } from "../../connectors/connector.ts";
+import { platforms } from "../../connectors/platforms.ts";
+import { canonicalText } from "../replica/canonical.ts";
+import { sealedSecretsOf } from "../store/configuration.ts";
+import type { Db } from "../store/database.ts";
+import type { InstanceId, Problem } from "../store/schema.ts";
+import type { Vault } from "../store/secrets.ts";
+
+/** One instance as it is configured now, with the connector that speaks to it. */
+export interface LiveInstance {
+  readonly id: InstanceId;
+  readonly name: string;
+  readonly platform: string;
+  readonly pollIntervalMs: number;
+  readonly stopped: Problem | null;
+  readonly connector: Connector;
+}
+
+/**
+ * Makes connectors on demand and keeps them while the instance's configuration and secrets stay as they are, so that a change
+ * takes effect with the next piece of work, on every runner.
+ */
+export class ConnectorPool {
+  readonly #db: Db;
+  readonly #vault: Vault;
+  readonly #kept = new Map<InstanceId, { readonly made: string; readonly connector: Connector }>();
+
+  constructor(db: Db, vault: Vault) {
+    this.#db = db;
+    this.#vault = vault;
+  }
+
+  async instance(id: InstanceId): Promise<LiveInstance> {
+    const row = await this.#db.selectFrom("instance").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+    const sealed = await sealedSecretsOf(this.#db, id);
+    const made = canonicalText({ platform: row.platform, config: row.config, secrets: Object.fromEntries(sealed.map((secret) => [secret.name, secret.fingerprint])) });
+    let kept = this.#kept.get(id);
+    if (kept?.made !== made) {
+      const platform = platforms[row.platform];
+      if (platform === undefined) throw new Error(`The instance ${row.name} is of the platform ${row.platform}, which this version does not know.`);
+      const secrets = Object.fromEntries(sealed.map((secret) => [secret.name, this.#vault.open(secret.sealed, `${row.name}/${secret.name}`).reveal()]));
+      // The one before is not closed here: work that began with it may still be under way. It holds no more than idle sockets.
+      kept = { made, connector: platform.connect(row.config, secrets) };
+      this.#kept.set(id, kept);
+    }
+    return { id, name: row.name, platform: row.platform, pollIntervalMs: row.poll_interval_ms, stopped: row.stopped, connector: kept.connector };
+  }
+
+  /** Platform calls made so far, by instance. */
+  calls(): ReadonlyMap<InstanceId, number> {
+    return new Map([...this.#kept].map(([id, { connector }]) => [id, connector.calls()]));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#kept.values()].map(({ connector }) => connector.close()));
+    this.#kept.clear();
+  }
+}

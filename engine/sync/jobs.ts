@@ -1,0 +1,49 @@
+import { z } from "zod";
+import type { NewJob } from "../lanes/lanes.ts";
+import type { Json } from "../replica/json.ts";
+import type { ConnectionId, SideId, TwinId } from "../store/schema.ts";
+
+/** All work on one twin goes through one lane, whatever side it is for: reading a record while we write it would mistake our edit for a person's. */
+export function laneOf(twinId: TwinId): string {
+  return `twin:${twinId}`;
+}
+
+export interface ObserveWork {
+  readonly connectionId: ConnectionId;
+  readonly twinId: TwinId;
+  /** The side whose record is to be looked at. */
+  readonly sideId: SideId;
+}
+
+export interface ApplyWork extends ObserveWork {
+  /** The side that received. */
+  readonly sideId: SideId;
+  readonly messageId: number;
+}
+
+/** Look at a record. Named five times while waiting, it is looked at once. */
+export function observeJob(work: ObserveWork): NewJob {
+  return {
+    laneKey: laneOf(work.twinId),
+    connectionId: work.connectionId,
+    kind: "observe",
+    payload: { twinId: work.twinId, sideId: work.sideId },
+    dedupeKey: `observe:${work.sideId}`,
+  };
+}
+
+/** Carry a message that arrived into the local record. */
+export function applyJob(work: ApplyWork): NewJob {
+  return { laneKey: laneOf(work.twinId), connectionId: work.connectionId, kind: "apply", payload: { twinId: work.twinId, sideId: work.sideId, messageId: work.messageId } };
+}
+
+const observePayload = z.object({ twinId: z.string(), sideId: z.string() });
+const applyPayload = observePayload.extend({ messageId: z.number() });
+
+/** A job as it was stored by the functions above. */
+export function parseJob(kind: string, payload: Json): { kind: "observe"; twinId: TwinId; sideId: SideId } | { kind: "apply"; twinId: TwinId; sideId: SideId; messageId: number } {
+  // Ids come back from our own table as the text that went in; the brands are put on again here.
+  if (kind === "observe") return { kind, ...(observePayload.parse(payload) as { twinId: TwinId; sideId: SideId }) };
+  if (kind === "apply") return { kind, ...(applyPayload.parse(payload) as { twinId: TwinId; sideId: SideId; messageId: number }) };
+  throw new Error(`There is no work of the kind ${kind}.`);
+}

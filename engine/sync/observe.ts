@@ -1,0 +1,110 @@
+import type { Connector, Entity } from "../../connectors/connector.ts";
+import type { ClaimedLane } from "../lanes/lanes.ts";
+import { type ActiveRule, setInstanceStopped, type SideRow } from "../store/configuration.ts";
+import { isOurMarker } from "../store/messages.ts";
+import { recordRuns } from "../store/runs.ts";
+import type { TwinId } from "../store/schema.ts";
+import { dropCandidate, loadTraces, loadTwins, recordSeen, type Trace, type TwinState } from "../store/twins.ts";
+import type { LiveInstance } from "./connector-pool.ts";
+import type { SyncContext } from "./context.ts";
+import { runEffects } from "./effects.ts";
+import { askOutgoing } from "./outgoing.ts";
+import { ruleOf } from "./rule-run.ts";
+import { sendReplica } from "./send.ts";
+import { settleError } from "./settle.ts";
+
+/** A lane whose head asks to look at one record of a side. */
+export interface ObserveItem {
+  readonly lane: ClaimedLane;
+  readonly twinId: TwinId;
+}
+
+/**
+ * Looks at records of one side and sends what is new: reads them together, runs the outgoing rule on each, and records each
+ * outcome in a transaction of its own. An error of one record concerns its lane alone.
+ */
+export async function observe(context: SyncContext, side: SideRow, instance: LiveInstance, items: readonly ObserveItem[]): Promise<void> {
+  const twinIds = items.map((item) => item.twinId);
+  const [twins, traces] = await Promise.all([loadTwins(context.db, twinIds), loadTraces(context.db, twinIds)]);
+  const readable: { item: ObserveItem; twin: TwinState; ref: { type: string; id: string } }[] = [];
+  for (const item of items) {
+    const twin = twins.get(item.twinId);
+    const ref = twin?.sides.get(side.id)?.ref;
+    // The twin gave way or ended meanwhile: nothing to look at any more.
+    if (twin === undefined || twin.state === "ended" || ref == null) await context.db.transaction().execute(async (tx) => await context.lanes.complete(tx, item.lane)).catch((error) => fail(context, side, item, error));
+    else readable.push({ item, twin, ref });
+  }
+  if (readable.length === 0) return;
+  try {
+    const rule = await ruleOf(context, side, "outgoing");
+    const outcomes = await readMany(instance.connector, readable.map(({ ref }) => ref));
+    if (instance.stopped !== null) await setInstanceStopped(context.db, instance.id, null);
+    context.passing("observe.read");
+    await Promise.all(
+      readable.map(async ({ item, twin }, index) => {
+        const outcome = outcomes[index];
+        try {
+          if (outcome === undefined) throw new Error("The connector answered fewer records than it was asked for.");
+          if (!outcome.ok) throw outcome.error;
+          await observeOne(context, side, rule, item, twin, traces.get(twin.id) ?? [], outcome.entity);
+        } catch (error) {
+          await fail(context, side, item, error);
+        }
+      }),
+    );
+  } catch (error) {
+    await Promise.all(readable.map(async ({ item }) => await fail(context, side, item, error)));
+  }
+}
+
+/** Reads in as many calls as the platform's batch size asks for. */
+export async function readMany(connector: Connector, refs: readonly { type: string; id: string }[]): Promise<Awaited<ReturnType<Connector["read"]>>> {
+  const size = connector.capabilities.batchSize;
+  const parts = [];
+  for (let start = 0; start < refs.length; start += size) parts.push(await connector.read(refs.slice(start, start + size)));
+  return parts.flat();
+}
+
+async function observeOne(context: SyncContext, side: SideRow, rule: ActiveRule, item: ObserveItem, twin: TwinState, traces: readonly Trace[], entity: Entity): Promise<void> {
+  if (twin.state === "candidate" && entity.marker !== undefined && (await isOurMarker(context.db, entity.marker))) {
+    // We made this record for a message that is still being applied; a poll saw it first. Its twin is the other one.
+    await context.db.transaction().execute(async (tx) => {
+      await context.lanes.complete(tx, item.lane);
+      await dropCandidate(tx, twin.id);
+    });
+    return;
+  }
+  const { run, said, fault } = await askOutgoing(context, side, rule, twin, traces, entity);
+  if (fault !== undefined || said === undefined) {
+    await settleError(context, { lane: item.lane, side, twinId: twin.id, runs: [run] }, fault);
+    return;
+  }
+  const local = twin.sides.get(side.id);
+  context.passing("observe.before-send");
+  await context.db.transaction().execute(async (tx) => {
+    if (said.kind === "waiting") await context.lanes.putBack(tx, item.lane, waitingDelayMs, false);
+    else await context.lanes.complete(tx, item.lane);
+    await recordSeen(tx, twin.id, side.id, { key: entity.key, url: entity.url, version: entity.version });
+    const news = said.kind === "replica" && said.hash !== local?.sentHash;
+    await recordRuns(tx, [news || said.kind !== "replica" ? run : { ...run, reason: "The replica equals the last one sent; nothing was sent." }]);
+    if (said.kind !== "replica") return;
+    if (news) {
+      await sendReplica(context, tx, side, {
+        twinId: twin.id,
+        replica: said.replica,
+        hash: said.hash,
+        sequence: (local?.sentSequence ?? 0) + 1,
+        basis: local?.receivedSequence ?? 0,
+      });
+    }
+    await runEffects(context, tx, side, twin.id, said.effects);
+  });
+  context.passing("observe.sent");
+}
+
+/** How soon a rule that waits for another twin is run again, in milliseconds. */
+export const waitingDelayMs = 10_000;
+
+async function fail(context: SyncContext, side: SideRow, item: ObserveItem, error: unknown): Promise<void> {
+  await settleError(context, { lane: item.lane, side, twinId: item.twinId, runs: [] }, error);
+}
