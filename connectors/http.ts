@@ -247,26 +247,28 @@ export class HttpClient {
 
   /** Passes bytes on, and turns a broken or stalled download into an error of the closed set. */
   async *#guarded(call: HttpCall, source: Readable): AsyncGenerator<Buffer> {
-    let stalled = false;
-    let timer: NodeJS.Timeout | undefined;
-    const watch = () => {
-      timer = setTimeout(() => {
-        stalled = true;
-        source.destroy(new Error("no bytes came"));
-      }, this.#deadlineMs);
-    };
+    // Destroying an answer that stalls does not wake up who reads it (Node 26), so each piece races against the deadline.
+    const pieces = source[Symbol.asyncIterator]();
     try {
-      watch();
-      for await (const chunk of source) {
-        clearTimeout(timer);
-        yield chunk as Buffer;
-        watch();
+      for (;;) {
+        const piece = await this.#withinDeadline(call, pieces.next());
+        if (piece.done === true) return;
+        yield piece.value as Buffer;
       }
+    } finally {
+      source.on("error", () => undefined).destroy();
+    }
+  }
+
+  async #withinDeadline<Result>(call: HttpCall, next: Promise<Result>): Promise<Result> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(this.#failure(call, new Error("no bytes came"), true)), this.#deadlineMs);
+    try {
+      return await Promise.race([next, late.promise]);
     } catch (error) {
-      throw this.#failure(call, error, stalled);
+      throw error instanceof ConnectorError ? error : this.#failure(call, error, false);
     } finally {
       clearTimeout(timer);
-      source.destroy();
     }
   }
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { runToEnd } from "./process.mjs";
 
 /**
- * `npm run bench`: runs the benchmarks of test/bench one after another, each in a process of its own; with words, those whose name
- * holds one of them.
+ * `npm run bench`: runs the benchmarks of test/bench (`*.bench.ts`) one after another, each in a process of its own. Words that
+ * occur in names choose among them; the other words are given to each.
  *
  * @param {string} root
  * @param {string} node
@@ -18,11 +18,13 @@ export async function benchmark(root, node, words) {
         .filter((name) => name.endsWith(".bench.ts"))
         .sort()
     : [];
-  const chosen = names.filter((name) => words.length === 0 || words.some((word) => name.includes(word)));
-  if (chosen.length === 0) throw new Error(`No benchmark is named so. There are: ${names.map((name) => name.replace(".bench.ts", "")).join(", ") || "none"}.`);
+  const choosing = words.filter((word) => names.some((name) => name.includes(word)));
+  const chosen = names.filter((name) => choosing.length === 0 || choosing.some((word) => name.includes(word)));
+  const given = words.filter((word) => !choosing.includes(word));
+  if (chosen.length === 0) throw new Error("There are no benchmarks in test/bench.");
   for (const name of chosen) {
     console.log(`\n${name.replace(".bench.ts", "")}`);
-    const code = await runToEnd(node, [join(folder, name)], { cwd: root });
+    const code = await runToEnd(node, [join(folder, name), ...given], { cwd: root });
     if (code !== 0) return code;
   }
   return 0;

@@ -42,7 +42,29 @@ export function passSignalsOn(child) {
   /** @type {NodeJS.Signals[]} */
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, pass);
+  const stopWatching = whenNpmIsGone(() => pass("SIGTERM"));
   return () => {
+    stopWatching();
     for (const signal of signals) process.off(signal, pass);
   };
+}
+
+/**
+ * npm passes a request to end on to the shell it started us with, and dash ends without passing it to us: seen with npm 11 on Debian,
+ * `kill` of `npm start` left everything running with nobody above it. So we look whether our parent is still the same. Only under
+ * npm: who starts us from a shell may well leave the shell.
+ *
+ * @param {() => void} act
+ * @returns {() => void} stops looking
+ */
+function whenNpmIsGone(act) {
+  if (process.env.npm_lifecycle_event === undefined) return () => undefined;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    act();
+  }, 250);
+  timer.unref();
+  return () => clearInterval(timer);
 }

@@ -22,7 +22,7 @@ const auth = z.discriminatedUnion("type", [
 export const salesforceConfig = z.strictObject({
   /** The My Domain address, or login.salesforce.com, or test.salesforce.com. Plain http only for this machine itself. */
   url: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, abort: true })
     .refine(isSafe, { error: "must be https (http only for localhost)" })
     .refine((url) => !/\.lightning\.force\.com$/.test(new URL(url).hostname), { error: "must be the My Domain address (…my.salesforce.com), not the Lightning address" })
     .transform((url) => new URL(url).origin),

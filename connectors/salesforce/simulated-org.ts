@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
+import { Readable } from "node:stream";
 import type { Connector, EntityRef, WriteOutcome } from "../connector.ts";
 import type { ClientOptions } from "./client.ts";
 import { type SalesforceConfig, salesforceConfig, salesforceConnector } from "./connector.ts";
@@ -54,8 +55,8 @@ export async function createCase(connector: Connector, fields: Record<string, st
   return { type: "Case", id: idOf(outcome) };
 }
 
-export function bytes(text: string): () => Promise<import("node:stream").Readable> {
-  return async () => (await import("node:stream")).Readable.from([Buffer.from(text)]);
+export function bytes(content: string | Buffer): () => Promise<Readable> {
+  return async () => Readable.from([Buffer.from(content)]);
 }
 
 async function token(simulator: SalesforceSimulator, username: string): Promise<string> {

@@ -16,7 +16,8 @@ const scriptName = "rule:main";
 let settings: Extract<ToChild, { type: "prepare" }> | undefined;
 const programs = new Map<string, Program>();
 const live = new Map<number, LiveRun>();
-let output: Buffer[] = [];
+let output: Buffer = Buffer.allocUnsafe(256 * 1024);
+let used = 0;
 let handled = 0;
 let handledBefore = 0;
 let checkedAt = 0;
@@ -153,8 +154,7 @@ function open(code: string): Room {
     const context = isolate.createContextSync();
     const modules = new Map<string, Ivm.Module>();
     for (const [name, text] of Object.entries(settings.modules)) modules.set(name, isolate.compileModuleSync(text, { filename: `prelude:${name}` }));
-    // The first line is the compiler's own: see Program.
-    const rule = isolate.compileModuleSync(code, { filename: scriptName, lineOffset: -1 });
+    const rule = isolate.compileModuleSync(code, { filename: scriptName });
     modules.set(scriptName, rule);
     const main = modules.get(settings.main);
     if (main === undefined) throw new Error("the prelude has no main module");
@@ -198,7 +198,10 @@ function step(id: number, run: LiveRun, entry: Ivm.Reference, args: (number | st
     run.cpuLeftMs -= spent;
     if (typeof text !== "string") throw new Error("poll answered nothing");
     say({ type: "step", run: id, cpuMs: spent }, text);
-    if (!text.startsWith('{"state":"calls"')) forget(id);
+    if (text.startsWith('{"state":"calls"')) return;
+    // The isolate has forgotten a run that it reported as over.
+    live.delete(id);
+    room.active.delete(id);
   } catch (error) {
     spent = performance.now() - startedAt;
     fail(id, run, spent, error);
@@ -287,22 +290,25 @@ function isWeary(): boolean {
 }
 
 function say(message: FromChild, payload = ""): void {
-  const body = Buffer.from(`${JSON.stringify(message)}\n${payload}`, "utf8");
-  const head = Buffer.allocUnsafe(4);
-  head.writeUInt32LE(body.length);
-  output.push(head, body);
+  const text = `${JSON.stringify(message)}\n${payload}`;
+  // Three bytes are the most that a UTF-16 unit takes.
+  const most = text.length * 3 + 4;
+  if (used + most > output.length) flush();
+  if (most > output.length) output = Buffer.allocUnsafe(most);
+  const length = output.write(text, used + 4, "utf8");
+  output.writeUInt32LE(length, used);
+  used += length + 4;
 }
 
 /** Written at once and in full: an answer that is still in memory is lost when the next rule kills us. */
 function flush(): void {
-  const bytes = Buffer.concat(output);
-  output = [];
   let offset = 0;
-  while (offset < bytes.length) {
+  while (offset < used) {
     try {
-      offset += fs.writeSync(1, bytes, offset);
+      offset += fs.writeSync(1, output, offset, used - offset);
     } catch (error) {
       if ((error as { code?: unknown }).code !== "EAGAIN") throw error;
     }
   }
+  used = 0;
 }

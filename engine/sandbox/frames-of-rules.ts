@@ -9,7 +9,9 @@ export function framesOf(stack: string, name: string): { readonly frames: readon
     const function_ = place.replace(/^async /, "").trim();
     // The function that the compiler wraps around the rule.
     if (function_ === "$rule") continue;
-    const line = Number(lineText);
+    // The first line of the module is ours. (V8's own line offset has no effect on a module that names its source.)
+    const line = Number(lineText) - 1;
+    if (line < 1) continue;
     const column = Number(columnText);
     first ??= { line, column };
     const position = `${name}:${line}:${column}`;

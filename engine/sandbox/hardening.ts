@@ -38,7 +38,7 @@ export function spawnChild(limits: Limits): ChildProcessWithoutNullStreams {
     shell: false,
   });
   if (process.platform === "win32") return spawn(process.execPath, flags, options) as ChildProcessWithoutNullStreams;
-  const caps = `ulimit -c 0; ulimit -n 64; ulimit -f 0; ulimit -d ${limits.childMegabytes * 1024 - 16_384} 2>/dev/null; exec "$@"`;
+  const caps = `unset PWD; ulimit -c 0; ulimit -n 64; ulimit -f 0; ulimit -d ${limits.childMegabytes * 1024 - 16_384} 2>/dev/null; exec "$@"`;
   return spawn("/bin/sh", ["-c", caps, "sh", process.execPath, ...flags], options) as ChildProcessWithoutNullStreams;
 }
 

@@ -100,6 +100,11 @@ export class Sandbox {
     return { ...this.#counts, inFlight: this.#runs.size, children: this.#children.size, quarantined: this.#quarantine.count(Date.now()) };
   }
 
+  /** The child processes that have work, for whoever watches them from outside. */
+  processIds(): number[] {
+    return [...this.#children].flatMap((child) => child.pid ?? []);
+  }
+
   /** Lets a version out of quarantine before its time. */
   release(versionId: string): void {
     this.#quarantine.release(versionId);

@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { RuleCompiler } from "../rules/compile.ts";
 import {
   connectionPage,
@@ -19,7 +20,7 @@ import {
 import { isToken } from "../store/tokens.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { retryFailure, skipFailure } from "../sync/failures.ts";
-import { publishTo, syncByKey, UnknownName } from "../sync/operations.ts";
+import { publishTo, syncByKey } from "../sync/operations.ts";
 import { RuleRefused } from "../sync/publish.ts";
 import { ApiError, readBody } from "./body.ts";
 import {
@@ -65,21 +66,20 @@ export function createApi({ context, compiler }: ApiMeans) {
     if (c.req.path === "/api/openapi.json") return await next();
     const token = /^Bearer ([A-Za-z0-9_-]{1,200})$/.exec(c.req.header("authorization") ?? "")?.[1];
     if (token === undefined || !(await isToken(db, token))) {
-      c.header("www-authenticate", "Bearer");
       throw new ApiError(401, "UNAUTHORIZED", "This call needs a token: Authorization: Bearer ib_… (printed at the first start; make another with: isobridge token).");
     }
     await next();
   });
-  api.onError((error, c) => {
-    if (error instanceof ApiError) {
-      return c.json({ error: { code: error.code, message: error.message, ...(error.diagnostics === undefined ? {} : { diagnostics: [...error.diagnostics] }) } }, error.status);
-    }
-    if (error instanceof UnknownName) return c.json({ error: { code: "NOT_FOUND", message: error.message } }, 404);
-    context.log.error({ err: error, path: c.req.path }, "An API call failed.");
-    return c.json({ error: { code: "INTERNAL", message: "The call failed inside Isobridge; the node's log says why." } }, 500);
-  });
-  api.notFound((c) => c.json({ error: { code: "NOT_FOUND", message: `There is no ${c.req.method} ${c.req.path}; see /api/openapi.json.` } }, 404));
   api.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
+
+  /**
+   * A call with a body: described like the others, but its body is read by `readBody` alone. The framework's own check would
+   * read it first, without counting its bytes, and only when the content type says JSON.
+   */
+  const post = (route: ReturnType<typeof createRoute>, handler: (c: Context) => Promise<Response>): void => {
+    api.openAPIRegistry.registerPath(route);
+    api.post(route.getRoutingPath(), handler);
+  };
 
   const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({ description, content: { "application/json": { schema } } });
   const failed = (description: string) => ({ description, content: { "application/json": { schema: errorSchema } } });
@@ -125,18 +125,19 @@ export function createApi({ context, compiler }: ApiMeans) {
     createRoute({ method: "get", path: "/api/rule-versions/{id}", summary: "Read a version with its text", security: secured, request: { params: byId }, responses: { 200: ok(ruleVersionSchema, "The version"), 404: failed("No such version"), ...common } }),
     async (c) => c.json(json(found(await ruleVersion(db, c.req.valid("param").id), "rule version")), 200),
   );
-  api.openapi(
+  const byDirection = bySide.extend({ direction: z.enum(["outgoing", "incoming"]) });
+  post(
     createRoute({
       method: "post",
       path: "/api/connections/{name}/sides/{side}/rules/{direction}/versions",
       summary: "Check a rule and publish it as the next version",
       description: "The version runs from the next change on. A rule that does not check is refused with every error and its position.",
       security: secured,
-      request: { params: bySide.extend({ direction: z.enum(["outgoing", "incoming"]) }), body: { required: true, content: { "application/json": { schema: publishBody } } } },
+      request: { params: byDirection, body: { required: true, content: { "application/json": { schema: publishBody } } } },
       responses: { 201: ok(publishedSchema, "Published"), 404: failed("No such connection or side"), 422: failed("The rule does not check"), ...common },
     }),
     async (c) => {
-      const { name, side, direction } = c.req.valid("param");
+      const { name, side, direction } = named(byDirection, c);
       const { source, note } = await readBody(c, publishBody);
       try {
         return c.json(await publishTo(context, await compiler(), { connection: name, side, direction, source, note, author: "api" }), 201);
@@ -241,7 +242,7 @@ export function createApi({ context, compiler }: ApiMeans) {
       },
     );
   }
-  api.openapi(
+  post(
     createRoute({
       method: "post",
       path: "/api/connections/{name}/sides/{side}/sync",
@@ -252,7 +253,7 @@ export function createApi({ context, compiler }: ApiMeans) {
       responses: { 202: ok(syncQueuedSchema, "Queued"), 404: failed("No such connection, side or record"), ...common },
     }),
     async (c) => {
-      const { name, side } = c.req.valid("param");
+      const { name, side } = named(bySide, c);
       const { entityType, key } = await readBody(c, syncBody);
       return c.json({ twin: await syncByKey(context, { connection: name, side, entityType, key }) }, 202);
     },
@@ -271,6 +272,13 @@ function json<T>(value: T): AsJson<T> {
 
 function paging(query: { readonly limit: number; readonly after?: string | undefined }): PageOf {
   return query.after === undefined ? { limit: query.limit } : { limit: query.limit, after: query.after };
+}
+
+/** The named parts of a path, checked. */
+function named<Schema extends z.ZodType>(schema: Schema, c: Context): z.infer<Schema> {
+  const parsed = schema.safeParse(c.req.param());
+  if (parsed.success) return parsed.data;
+  throw new ApiError(400, "BAD_REQUEST", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
 }
 
 function found<Item>(item: Item | undefined, what: string): Item {

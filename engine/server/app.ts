@@ -1,18 +1,34 @@
 import { Hono } from "hono";
-import { createApi, type ApiMeans } from "./api.ts";
+import { ConnectorError } from "../../connectors/errors.ts";
+import { UnknownName } from "../sync/operations.ts";
+import { type ApiMeans, createApi } from "./api.ts";
+import { ApiError } from "./body.ts";
 import { healthOf } from "./health.ts";
 import { nodeMetrics } from "./metrics.ts";
 
-/** Everything that a node says over HTTP. */
+/** Everything that a node says over HTTP. Every error has one shape: `{error: {code, message}}`. */
 export function createApp(means: ApiMeans): Hono {
+  const { context } = means;
   const app = new Hono();
-  const metrics = nodeMetrics(means.context);
+  const metrics = nodeMetrics(context);
   app.get("/healthz", async (c) => {
-    const health = await healthOf(means.context);
+    const health = await healthOf(context);
     return c.json(health, health.status === "down" ? 503 : 200);
   });
   app.get("/metrics", async (c) => c.text(await metrics.metrics(), 200, { "content-type": metrics.contentType }));
   app.get("/", (c) => c.text("Isobridge is running. Its API is described at /api/openapi.json, its health at /healthz, its metrics at /metrics.\n"));
   app.route("/", createApi(means));
+  app.notFound((c) => c.json({ error: { code: "NOT_FOUND", message: `There is no ${c.req.method} ${c.req.path}; see /api/openapi.json.` } }, 404));
+  app.onError((error, c) => {
+    if (error instanceof ApiError) {
+      if (error.status === 401) c.header("www-authenticate", "Bearer");
+      return c.json({ error: { code: error.code, message: error.message, ...(error.diagnostics === undefined ? {} : { diagnostics: [...error.diagnostics] }) } }, error.status);
+    }
+    if (error instanceof UnknownName) return c.json({ error: { code: "NOT_FOUND", message: error.message } }, 404);
+    // The platform's words are for the caller: it asked for something there.
+    if (error instanceof ConnectorError) return c.json({ error: { code: error.code, message: error.advice === undefined ? error.message : `${error.message} ${error.advice}` } }, 502);
+    context.log.error({ err: error, path: c.req.path }, "An API call failed.");
+    return c.json({ error: { code: "INTERNAL", message: "The call failed inside Isobridge; the node's log says why." } }, 500);
+  });
   return app;
 }

@@ -13,7 +13,7 @@ export class RuleRefused extends Error {
   override readonly name = "RuleRefused";
   readonly diagnostics: readonly { readonly code: string; readonly message: string; readonly line: number; readonly column: number; readonly suggestion?: string }[];
   constructor(ruleName: string, diagnostics: RuleRefused["diagnostics"]) {
-    super(diagnostics.map((each) => `${ruleName}:${each.line}:${each.column}: ${each.message}${each.suggestion === undefined ? "" : ` ${each.suggestion}`} (${each.code})`).join("\n"));
+    super(diagnostics.map((each) => `${ruleName}:${each.line}:${each.column}: ${each.message} (${each.code})`).join("\n"));
     this.diagnostics = diagnostics;
   }
 }

@@ -104,7 +104,14 @@ function aRun(): OutgoingRunInput {
       entityRef: { type: "Case", id: "500" },
       key: "00001000",
       ...Object.fromEntries(Array.from({ length: 18 }, (_, index) => [`Field${index}`, `value of field ${index}`])),
-      comments: Array.from({ length: 5 }, (_, index) => ({ id: `c${index}`, body: "Please look at this again when you find the time.", internal: false, author, created: time, updated: time })),
+      comments: Array.from({ length: 5 }, (_, index) => ({
+        id: `c${index}`,
+        body: "Please look at this again when you find the time.",
+        internal: false,
+        author,
+        created: time,
+        updated: time,
+      })),
     },
   };
 }

@@ -1,8 +1,17 @@
 import type { RunHost } from "../../sandbox/guest/runs.ts";
 import { refOf } from "./effects.ts";
 
+type Ask = (...args: unknown[]) => Promise<unknown>;
+
+export interface Asks {
+  readonly users: { readonly byEmail: Ask; readonly byUsername: Ask };
+  readonly lookup: { readonly one: Ask; readonly many: Ask; readonly get: Ask };
+  readonly platform: { readonly get: Ask; readonly request: Ask };
+  readonly twins: { readonly localFor: Ask; readonly isSynced: Ask };
+}
+
 /** The helpers that need the host. What it does not find it answers with null, which a rule sees as undefined. */
-export function asksOf(host: RunHost): Record<string, unknown> {
+export function asksOf(host: RunHost): Asks {
   const ask = (name: string, ...args: unknown[]): Promise<unknown> => {
     while (args.length > 0 && args[args.length - 1] === undefined) args.pop();
     return host.call(name, args);

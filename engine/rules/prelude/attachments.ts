@@ -1,8 +1,12 @@
 import type { IncomingRunInput } from "../run-input.ts";
 import { type Item, listOf } from "./changes.ts";
 
+export interface Attachments {
+  merge(entity: unknown, replica: unknown, filter?: unknown): void;
+}
+
 /** `attachments` of an incoming rule. Bytes are streamed by the engine; a rule only says which. */
-export function attachmentsOf(input: IncomingRunInput): Record<string, unknown> {
+export function attachmentsOf(input: IncomingRunInput): Attachments {
   return {
     merge(entity: unknown, replica: unknown, filter?: unknown): void {
       if (typeof entity !== "object" || entity === null) throw new TypeError("attachments.merge needs the entity");

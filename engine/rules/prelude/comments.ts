@@ -17,8 +17,13 @@ interface Lists {
 
 type Change = (comment: Record<string, unknown>) => unknown;
 
+export interface Comments {
+  merge(entity: unknown, replica: unknown, change?: unknown): void;
+  add(body: unknown, options?: unknown): void;
+}
+
 /** `comments` of an incoming rule. */
-export function commentsOf(input: IncomingRunInput): Record<string, unknown> {
+export function commentsOf(input: IncomingRunInput): Comments {
   return {
     merge(entity: unknown, replica: unknown, change?: unknown): void {
       if (change !== undefined && typeof change !== "function") throw new TypeError("comments.merge needs a function as its third argument");

@@ -4,30 +4,35 @@ interface Ref {
 }
 
 /** What a rule asks for beside its result. */
-export function effectsOf(): { readonly names: Record<string, unknown>; result(): unknown } {
-  let link: Ref | undefined;
-  const started: Ref[] = [];
-  let back = false;
-  let ended = false;
-  return {
-    names: {
-      linkTo(target: unknown): void {
-        link = refOf(target, "linkTo");
-      },
-      startSync(target: unknown): void {
-        if (started.length >= 1_000) throw new RangeError("startSync was called more than 1000 times in one run, which is the limit");
-        started.push(refOf(target, "startSync"));
-      },
-      syncBack(): void {
-        back = true;
-      },
-      unlink(): void {
-        ended = true;
-      },
-    },
-    result: () => ({ linkTo: link, startSync: started, syncBack: back, unlink: ended }),
-  };
+export class Effects {
+  #linkTo: Ref | undefined;
+  readonly #startSync: Ref[] = [];
+  #syncBack = false;
+  #unlink = false;
+
+  linkTo(record: unknown): void {
+    this.#linkTo = refOf(record, "linkTo");
+  }
+
+  startSync(record: unknown): void {
+    if (this.#startSync.length >= mostStarts) throw new RangeError(`startSync was called more than ${mostStarts} times in one run, which is the limit`);
+    this.#startSync.push(refOf(record, "startSync"));
+  }
+
+  syncBack(): void {
+    this.#syncBack = true;
+  }
+
+  unlink(): void {
+    this.#unlink = true;
+  }
+
+  result(): unknown {
+    return { linkTo: this.#linkTo, startSync: this.#startSync, syncBack: this.#syncBack, unlink: this.#unlink };
+  }
 }
+
+const mostStarts = 1_000;
 
 /** Takes `{type, id}`, a reference field's value, or a record that `lookup` answered. */
 export function refOf(target: unknown, caller: string): Ref {

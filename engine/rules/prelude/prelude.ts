@@ -3,108 +3,207 @@
  * a rule's own objects are its own and may hold anything. Every object made here belongs to one run: nothing is shared between runs.
  */
 import type { Prepare, RunHost } from "../../sandbox/guest/runs.ts";
-import type { IncomingRunInput, OutgoingRunInput } from "../run-input.ts";
-import { asksOf } from "./asks.ts";
+import type { EntityView, IncomingRunInput, OutgoingRunInput } from "../run-input.ts";
+import { type Asks, asksOf } from "./asks.ts";
 import { attachmentsOf } from "./attachments.ts";
-import { changesBetween } from "./changes.ts";
+import { type Changes, changesBetween } from "./changes.ts";
 import { commentsOf } from "./comments.ts";
-import { effectsOf } from "./effects.ts";
+import { Effects } from "./effects.ts";
 import { mappingOf } from "./mapping.ts";
 import { textOf } from "./text.ts";
-
-type Names = Record<string, unknown>;
 
 /** Builds the names for one run and gathers its result. */
 export const prepare: Prepare = (given, host) => {
   // Written by the engine: the one input here that needs no doubt.
   const input = given as OutgoingRunInput | IncomingRunInput;
   host.pin(input.now, input.seed);
-  return input.direction === "outgoing" ? prepareOutgoing(input, host) : prepareIncoming(input, host);
+  const names = input.direction === "outgoing" ? new OutgoingNames(input, host) : new IncomingNames(input, host);
+  return { names, finish: () => ({ label: "", wrapping: 1, value: names.result() }) };
 };
 
-function prepareOutgoing(input: OutgoingRunInput, host: RunHost): ReturnType<Prepare> {
-  const replica: Names = {};
-  const effects = effectsOf();
-  const names = {
-    ...namesOfBoth(input, host, effects.names),
-    replica,
-    comments: onIncomingOnly("comments", ["merge", "add"]),
-    attachments: onIncomingOnly("attachments", ["merge"]),
-    linkTo: onIncoming("linkTo"),
-    status: onIncoming("status"),
-  };
-  return { names: withOldNames(names), finish: () => ({ label: "", wrapping: 1, value: { kind: "replica", replica, effects: effects.result() } }) };
-}
+/**
+ * The names of both directions. Getters, because a run takes only the names that its rule mentions, each once. The rule gets what they answer,
+ * never this object.
+ */
+class Names {
+  readonly entity: EntityView;
+  readonly issue: EntityView;
+  readonly previous: unknown;
+  readonly firstSync: boolean;
+  readonly connection: unknown;
+  readonly console: RunHost["console"];
+  protected readonly input: OutgoingRunInput | IncomingRunInput;
+  protected readonly host: RunHost;
+  readonly effects = new Effects();
 
-function prepareIncoming(input: IncomingRunInput, host: RunHost): ReturnType<Prepare> {
-  // The engine gives each run a copy of its own, so the rule may change it.
-  const { entity } = input;
-  const effects = effectsOf();
-  let wanted: string | undefined;
-  const names = {
-    ...namesOfBoth(input, host, effects.names),
-    replica: input.replica,
-    changes: changesBetween(input.previous, input.replica),
-    comments: commentsOf(input),
-    attachments: attachmentsOf(input),
-    status(name: unknown): void {
-      wanted = nameOf(name) ?? wanted;
-    },
-  };
-  return {
-    names: withOldNames(names),
-    finish: () => ({ label: "", wrapping: 1, value: { kind: "changed", entity, status: wanted, effects: effects.result() } }),
-  };
-}
+  constructor(input: OutgoingRunInput | IncomingRunInput, host: RunHost) {
+    this.input = input;
+    this.host = host;
+    this.entity = input.entity;
+    this.issue = input.entity;
+    this.previous = input.previous ?? undefined;
+    this.firstSync = input.firstSync;
+    this.connection = input.connection;
+    this.console = host.console;
+  }
 
-function namesOfBoth(input: OutgoingRunInput | IncomingRunInput, host: RunHost, effects: Names): Names {
-  return {
-    entity: input.entity,
-    previous: input.previous ?? undefined,
-    firstSync: input.firstSync,
-    connection: input.connection,
-    console: host.console,
-    worklogs: { merge: () => refuse("worklogs.merge: this platform has no worklogs") },
-    mapping: mappingOf(input.direction, input.mappings),
-    text: textOf(),
-    ...asksOf(host),
-    ...effects,
-    skip: (why: unknown): never => host.end({ kind: "skipped", why: sentence(why) }),
-    fail: (why: unknown): never => host.end({ kind: "failed", why: sentence(why) }),
-    waitFor(remoteKey: unknown): never {
+  get users(): Asks["users"] {
+    return asksOf(this.host).users;
+  }
+
+  get lookup(): Asks["lookup"] {
+    return asksOf(this.host).lookup;
+  }
+
+  get platform(): Asks["platform"] {
+    return asksOf(this.host).platform;
+  }
+
+  get twins(): Asks["twins"] {
+    return asksOf(this.host).twins;
+  }
+
+  get mapping(): unknown {
+    return mappingOf(this.input.direction, this.input.mappings);
+  }
+
+  get text(): unknown {
+    return textOf();
+  }
+
+  get worklogs(): unknown {
+    return { merge: () => refuse("worklogs.merge: this platform has no worklogs") };
+  }
+
+  get startSync(): (record: unknown) => void {
+    return (record) => this.effects.startSync(record);
+  }
+
+  get syncBack(): () => void {
+    return () => this.effects.syncBack();
+  }
+
+  get unlink(): () => void {
+    return () => this.effects.unlink();
+  }
+
+  get skip(): (why: unknown) => never {
+    return (why) => this.host.end({ kind: "skipped", why: sentence(why) });
+  }
+
+  get fail(): (why: unknown) => never {
+    return (why) => this.host.end({ kind: "failed", why: sentence(why) });
+  }
+
+  get waitFor(): (remoteKey: unknown) => never {
+    return (remoteKey) => {
       if (typeof remoteKey !== "string" || remoteKey === "") throw new TypeError("waitFor needs the key of a remote record");
-      return host.end({ kind: "waiting", remoteKey });
-    },
-  };
+      return this.host.end({ kind: "waiting", remoteKey });
+    };
+  }
+
+  // The names that scripts of other products use, so that they port line by line.
+
+  get nodeHelper(): unknown {
+    const { byEmail, byUsername } = this.users;
+    return { getUserByEmail: byEmail, getUserByUsername: byUsername };
+  }
+
+  get syncHelper(): unknown {
+    const { localFor } = this.twins;
+    return {
+      getLocalIssueKeyFromRemoteId: async (remoteKey: unknown, type?: unknown) => ((await localFor(remoteKey, type)) as { key?: unknown } | undefined)?.key,
+      syncBackAfterProcessing: this.syncBack,
+    };
+  }
+
+  get httpClient(): unknown {
+    return { get: this.platform.get };
+  }
 }
 
-/** The names that scripts of other products use, so that they port line by line. */
-function withOldNames(names: Names): Names {
-  // Each is what `namesOfBoth` or its caller has just put there.
-  const { comments, attachments, users, twins, platform, syncBack } = names as {
-    comments: { merge(...args: unknown[]): unknown };
-    attachments: { merge(...args: unknown[]): unknown };
-    users: { byEmail(email: unknown): unknown; byUsername(name: unknown): unknown };
-    twins: { localFor(key: unknown, type?: unknown): Promise<{ key?: unknown } | undefined> };
-    platform: { get(path: unknown): unknown };
-    syncBack(): void;
-  };
-  return {
-    ...names,
-    issue: names.entity,
-    commentHelper: { mergeComments: (...args: unknown[]) => comments.merge(...args) },
-    attachmentHelper: { mergeAttachments: (...args: unknown[]) => attachments.merge(...args) },
-    nodeHelper: { getUserByEmail: (email: unknown) => users.byEmail(email), getUserByUsername: (name: unknown) => users.byUsername(name) },
-    syncHelper: {
-      getLocalIssueKeyFromRemoteId: async (remoteKey: unknown, type?: unknown) => (await twins.localFor(remoteKey, type))?.key,
-      syncBackAfterProcessing: () => syncBack(),
-    },
-    httpClient: { get: (path: unknown) => platform.get(path) },
-  };
+class OutgoingNames extends Names {
+  readonly replica: Record<string, unknown> = {};
+
+  get comments(): Merging {
+    return { merge: onIncoming("comments.merge"), add: onIncoming("comments.add") };
+  }
+
+  get attachments(): Merging {
+    return { merge: onIncoming("attachments.merge") };
+  }
+
+  get commentHelper(): unknown {
+    return { mergeComments: onIncoming("commentHelper.mergeComments") };
+  }
+
+  get attachmentHelper(): unknown {
+    return { mergeAttachments: onIncoming("attachmentHelper.mergeAttachments") };
+  }
+
+  get linkTo(): unknown {
+    return onIncoming("linkTo");
+  }
+
+  get status(): unknown {
+    return onIncoming("status");
+  }
+
+  result(): unknown {
+    return { kind: "replica", replica: this.replica, effects: this.effects.result() };
+  }
 }
 
-function onIncomingOnly(name: string, methods: readonly string[]): Names {
-  return Object.fromEntries(methods.map((method) => [method, onIncoming(`${name}.${method}`)]));
+class IncomingNames extends Names {
+  readonly replica: unknown;
+  readonly #input: IncomingRunInput;
+  #status: string | undefined;
+
+  constructor(input: IncomingRunInput, host: RunHost) {
+    super(input, host);
+    this.replica = input.replica;
+    this.#input = input;
+  }
+
+  get changes(): Changes {
+    return changesBetween(this.#input.previous, this.replica);
+  }
+
+  get comments(): Merging {
+    return commentsOf(this.#input);
+  }
+
+  get attachments(): Merging {
+    return attachmentsOf(this.#input);
+  }
+
+  get commentHelper(): unknown {
+    return { mergeComments: this.comments.merge };
+  }
+
+  get attachmentHelper(): unknown {
+    return { mergeAttachments: this.attachments.merge };
+  }
+
+  get linkTo(): (record: unknown) => void {
+    return (record) => this.effects.linkTo(record);
+  }
+
+  get status(): (name: unknown) => void {
+    return (name) => {
+      this.#status = nameOf(name) ?? this.#status;
+    };
+  }
+
+  /** The engine gave this run an entity of its own, which the rule has changed. */
+  result(): unknown {
+    return { kind: "changed", entity: this.entity, status: this.#status, effects: this.effects.result() };
+  }
+}
+
+interface Merging {
+  add?(body: unknown, options?: unknown): void;
+  merge(entity: unknown, replica: unknown, change?: unknown): void;
 }
 
 function onIncoming(name: string): () => never {

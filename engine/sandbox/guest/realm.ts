@@ -195,6 +195,8 @@ export function freezeDeep<Value>(value: Value): Value {
     Object.freeze(each);
     left.push(Object.getPrototypeOf(each));
     for (const key of Reflect.ownKeys(each)) {
+      // Most of what there is are functions, and these two of theirs are never objects.
+      if (typeof each === "function" && (key === "length" || key === "name")) continue;
       const descriptor = Object.getOwnPropertyDescriptor(each, key);
       if (descriptor === undefined) continue;
       left.push(descriptor.value, descriptor.get, descriptor.set);

@@ -19,7 +19,7 @@ export interface RunHost {
 }
 
 /** A prelude's one function: the names that the rule finds, and the result when it has come to its end. */
-export type Prepare = (input: unknown, host: RunHost) => { readonly names: Readonly<Record<string, unknown>>; finish(): Finish };
+export type Prepare = (input: unknown, host: RunHost) => { readonly names: object; finish(): Finish };
 
 /** A result; `wrapping` outer levels of it are the prelude's, not the rule's. */
 export interface Finish {
@@ -29,7 +29,7 @@ export interface Finish {
 }
 
 /** The rule: a module's default export. */
-export type Rule = (names: Readonly<Record<string, unknown>>) => Promise<unknown>;
+export type Rule = (names: object) => Promise<unknown>;
 
 export interface GuestLimits {
   readonly result: EncodeLimits;
@@ -95,7 +95,9 @@ export function openGuest(prepare: Prepare): Guest {
     throw new Error("there is no rule");
   };
   const runs = new Map<number, Run>();
-  let current = new Run({ result: none, argument: none, calls: 0, callsAtOnce: 0, consoleLines: 0, consoleLineLength: 0 });
+  let knownText = "";
+  let known: GuestLimits = nothing;
+  let current = new Run(nothing);
   lockDown(() => current);
 
   return {
@@ -103,7 +105,11 @@ export function openGuest(prepare: Prepare): Guest {
       rule = loaded;
     },
     start(id, limits, input) {
-      const run = new Run(JSON.parse(limits) as GuestLimits);
+      if (limits !== knownText) {
+        known = JSON.parse(limits) as GuestLimits;
+        knownText = limits;
+      }
+      const run = new Run(known);
       runs.set(id, run);
       current = run;
       begin(run, prepare, rule, JSON.parse(input));
@@ -116,7 +122,9 @@ export function openGuest(prepare: Prepare): Guest {
     },
     poll(id) {
       const run = runs.get(id);
-      return run === undefined ? "" : report(run);
+      if (run === undefined) return "";
+      if (run.outcome !== undefined) runs.delete(id);
+      return report(run);
     },
     drop(id) {
       runs.delete(id);
@@ -125,6 +133,7 @@ export function openGuest(prepare: Prepare): Guest {
 }
 
 const none: EncodeLimits = { bytes: 0, depth: 0, keys: 0 };
+const nothing: GuestLimits = { result: none, argument: none, calls: 0, callsAtOnce: 0, consoleLines: 0, consoleLineLength: 0 };
 
 type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
