@@ -70,7 +70,22 @@ export interface Entity {
   readonly marker?: string;
 }
 
-export type FieldType = "text" | "longText" | "richText" | "integer" | "decimal" | "boolean" | "date" | "instant" | "duration" | "choice" | "choices" | "reference" | "references" | "computed" | "other";
+export type FieldType =
+  | "text"
+  | "longText"
+  | "richText"
+  | "integer"
+  | "decimal"
+  | "boolean"
+  | "date"
+  | "instant"
+  | "duration"
+  | "choice"
+  | "choices"
+  | "reference"
+  | "references"
+  | "computed"
+  | "other";
 
 export interface FieldSchema {
   readonly name: string;

@@ -26,7 +26,8 @@ export function networkError(error: unknown, call: FailedCall): ConnectorError {
       advice: "Check the address; for a certificate authority of your own, start the node with NODE_EXTRA_CA_CERTS.",
     });
   }
-  const reason = neverSent ?? (call.timedOutAfterMs === undefined ? (sentReasons[code] ?? "the connection failed") : `no answer within ${call.timedOutAfterMs} ms`);
+  const reason =
+    neverSent ?? (call.timedOutAfterMs === undefined ? (sentReasons[code] ?? "the connection failed") : `no answer within ${call.timedOutAfterMs} ms`);
   const text = call.redact(error instanceof Error ? error.message : String(error));
   return new ConnectorError("TRANSIENT", {
     message: call.redact(`${call.platform} at ${call.origin} could not be asked (${call.what}): ${reason}.`),

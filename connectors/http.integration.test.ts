@@ -43,8 +43,10 @@ async function failure(call: HttpCall, from = client): Promise<ConnectorError> {
   return outcome as ConnectorError;
 }
 
-const json = (status: number, body: unknown, headers: Record<string, string> = {}) => (_: IncomingMessage, response: ServerResponse) =>
-  response.writeHead(status, { "content-type": "text/plain", ...headers }).end(JSON.stringify(body));
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}) =>
+  (_: IncomingMessage, response: ServerResponse) =>
+    response.writeHead(status, { "content-type": "text/plain", ...headers }).end(JSON.stringify(body));
 const post: HttpCall = { method: "POST", path: "/a", body: { type: "application/json", data: "{}" } };
 
 describe("answers", () => {
@@ -147,7 +149,8 @@ describe("failures of the network", () => {
 
 describe("redirects", () => {
   test("within the origin are followed for reads, with the credentials", async () => {
-    handle = (request, response) => (request.url === "/a" ? response.writeHead(302, { location: "/b" }).end() : json(200, { at: request.url })(request, response));
+    handle = (request, response) =>
+      request.url === "/a" ? response.writeHead(302, { location: "/b" }).end() : json(200, { at: request.url })(request, response);
     expect(await client.send({ method: "GET", path: "/a", headers: { authorization: "Bearer x" } })).toMatchObject({ body: { at: "/b" } });
     expect(seen.map(({ headers }) => headers.authorization)).toEqual(["Bearer x", "Bearer x"]);
   });
@@ -183,7 +186,12 @@ describe("redirects", () => {
 describe("secrets", () => {
   test("are in no part of an error, however it is looked at", async () => {
     handle = (request) => request.socket.destroy();
-    const error = await failure({ method: "POST", path: `/a/${secret}`, headers: { authorization: `Bearer ${secret}` }, body: { type: "text/plain", data: secret } });
+    const error = await failure({
+      method: "POST",
+      path: `/a/${secret}`,
+      headers: { authorization: `Bearer ${secret}` },
+      body: { type: "text/plain", data: secret },
+    });
     expect(inspect(error, { depth: 20, showHidden: true }) + JSON.stringify(error) + String(error.stack)).not.toContain(secret);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { isLoopback, retryAfterMs } from "./http.ts";
+import { isLoopback } from "./http.ts";
 import { Redactor } from "./http-redaction.ts";
+import { retryAfterMs } from "./http-retry.ts";
 
 describe("Retry-After", () => {
   test("is read as seconds", () => expect(retryAfterMs({ "retry-after": "7" })).toBe(7000));
@@ -13,7 +14,13 @@ describe("redaction", () => {
   test("takes a secret out as it is, percent-encoded, as a form field, in JSON and in base64", () => {
     const secret = 'p&ss "w ord+';
     const redactor = new Redactor([secret]);
-    const spellings = [secret, encodeURIComponent(secret), new URLSearchParams({ secret }).toString(), JSON.stringify({ secret }), Buffer.from(secret).toString("base64")];
+    const spellings = [
+      secret,
+      encodeURIComponent(secret),
+      new URLSearchParams({ secret }).toString(),
+      JSON.stringify({ secret }),
+      Buffer.from(secret).toString("base64"),
+    ];
     const clean = redactor.redact(spellings.join(" | "));
     expect(clean.match(/\[hidden\]/g)).toHaveLength(5);
     expect(clean).not.toContain("ord");

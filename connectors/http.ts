@@ -7,6 +7,7 @@ import type { Json } from "./connector.ts";
 import { ConnectorError, type ConnectorErrorCode, type ConnectorErrorDetails } from "./errors.ts";
 import { networkError } from "./http-failures.ts";
 import { Redactor } from "./http-redaction.ts";
+import { type RetryOptions, waitBefore } from "./http-retry.ts";
 
 export interface HttpOptions {
   /** The name that messages use: "ServiceNow". */
@@ -20,15 +21,6 @@ export interface HttpOptions {
   readonly retry?: RetryOptions;
   /** Largest JSON answer that is taken in, in bytes. */
   readonly maxAnswerBytes?: number;
-}
-
-export interface RetryOptions {
-  /** How often a call is made at most; 1 = never repeated. */
-  readonly tries?: number;
-  /** First waiting time; it doubles, and each wait is drawn evenly between nothing and that (full jitter). */
-  readonly baseMs?: number;
-  /** Longest wait that is spent here; a longer Retry-After is handed to the caller instead. */
-  readonly capMs?: number;
 }
 
 export interface HttpCall {
@@ -57,7 +49,6 @@ export interface HttpStream {
 }
 
 const idempotentMethods = new Set(["GET", "HEAD", "PUT", "DELETE"]);
-const passingStatuses = new Set([408, 429, 502, 503, 504]);
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const mostRedirects = 3;
 
@@ -156,13 +147,19 @@ export class HttpClient {
     }
   }
 
-  async #once<Result>(call: HttpCall, budgetMs: number, attempt: (signal: AbortSignal, headersCame: () => void) => Promise<Result>): Promise<Result | ConnectorError> {
+  async #once<Result>(
+    call: HttpCall,
+    budgetMs: number,
+    attempt: (signal: AbortSignal, headersCame: () => void) => Promise<Result>,
+  ): Promise<Result | ConnectorError> {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), Math.max(budgetMs, 1));
     try {
       return await attempt(abort.signal, () => clearTimeout(timer));
     } catch (error) {
-      return error instanceof ConnectorError ? error : this.#failure(call, error, abort.signal.aborted);
+      if (error instanceof ConnectorError) return error;
+      if (!axios.isAxiosError(error) && !(error instanceof Error && "code" in error) && !abort.signal.aborted) throw error;
+      return this.#failure(call, error, abort.signal.aborted);
     } finally {
       clearTimeout(timer);
     }
@@ -198,8 +195,8 @@ export class HttpClient {
   }
 
   #resolve(path: string): URL {
-    const url = new URL(this.#base.href.replace(/\/$/, "") + path);
-    if (url.origin !== this.#base.origin || !path.startsWith("/")) {
+    const url = path.startsWith("/") ? URL.parse(this.#base.href.replace(/\/$/, "") + path) : null;
+    if (url?.origin !== this.#base.origin) {
       throw this.error("BAD_REQUEST", { message: `“${path}” is not a path of ${this.#base.origin}: it must start with a slash and stay there.` });
     }
     return url;
@@ -282,36 +279,12 @@ export class HttpClient {
   }
 }
 
-/** How long the platform asked to wait, in milliseconds: Retry-After as seconds or as a date. */
-export function retryAfterMs(headers: Readonly<Record<string, string>>, now = Date.now()): number | undefined {
-  const value = headers["retry-after"]?.trim();
-  if (value === undefined || value === "") return undefined;
-  if (/^\d+(\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1000);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
-}
-
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function isIdempotent(call: HttpCall): boolean {
   return call.idempotent ?? idempotentMethods.has(call.method);
-}
-
-/** How long to wait before the next try; undefined when another try makes no sense. */
-function waitBefore(
-  outcome: { readonly status: number; readonly headers: Readonly<Record<string, string>> } | ConnectorError,
-  attempt: number,
-  baseMs: number,
-  capMs: number,
-): number | undefined {
-  const jittered = Math.random() * Math.min(capMs, baseMs * 2 ** (attempt - 1));
-  if (outcome instanceof ConnectorError) return outcome.code === "TRANSIENT" ? jittered : undefined;
-  if (!passingStatuses.has(outcome.status)) return undefined;
-  const asked = retryAfterMs(outcome.headers);
-  if (asked !== undefined && asked > capMs) return undefined;
-  return Math.max(asked ?? 0, jittered);
 }
 
 function bodyHeaders(call: HttpCall): Record<string, string> {

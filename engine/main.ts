@@ -7,7 +7,10 @@ import { serveCommand } from "./command/serve.ts";
 import { startCommand } from "./command/start.ts";
 import { tokenCommand } from "./command/token.ts";
 
-const program = new Command("isobridge").description("Keeps records in step between Salesforce, ServiceNow and other trackers.").version("0.1.0").showHelpAfterError();
+const program = new Command("isobridge")
+  .description("Keeps records in step between Salesforce, ServiceNow and other trackers.")
+  .version("0.1.0")
+  .showHelpAfterError();
 
 function port(text: string): number {
   const number = Number(text);

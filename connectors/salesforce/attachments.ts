@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { posix } from "node:path";
-import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import type { Attachment, EntityRef, WriteOperation, WriteOutcome } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { SalesforceClient, SoqlRecord } from "./client.ts";
@@ -13,13 +13,23 @@ import { isoInstant } from "./values.ts";
 
 type AddAttachment = Extract<WriteOperation, { kind: "addAttachment" }>;
 
-/** Bigger files are streamed as a form; as base64 in JSON the platform takes 37.5 MB [D], all of it in memory on both sides. */
-const largestInJson = 20_000_000;
+/** Bigger files are streamed as a form; as base64 in JSON the platform takes 37.5 MB [D], but a file is then in memory four times over. */
+const largestInJson = 5_000_000;
 const uploadsAtOnce = 4;
 
 /** The sub-select that reads files along with their records. */
 export function filesSelect(relationship: string): string {
-  const document = ["Title", "FileExtension", "ContentSize", "CreatedDate", "CreatedById", "CreatedBy.Name", "CreatedBy.Email", "LatestPublishedVersion.PathOnClient", "LatestPublishedVersion.Checksum"];
+  const document = [
+    "Title",
+    "FileExtension",
+    "ContentSize",
+    "CreatedDate",
+    "CreatedById",
+    "CreatedBy.Name",
+    "CreatedBy.Email",
+    "LatestPublishedVersion.PathOnClient",
+    "LatestPublishedVersion.Checksum",
+  ];
   return `(SELECT ContentDocumentId, ${document.map((field) => `ContentDocument.${field}`).join(", ")} FROM ${relationship})`;
 }
 
@@ -41,7 +51,14 @@ export function fileAttachments(link: SoqlRecord): Attachment[] {
 export function oldAttachment(record: SoqlRecord): Attachment {
   const filename = String(record.Name);
   const mimetype = typeof record.ContentType === "string" ? record.ContentType : mimetypeOf(filename);
-  return { id: String(record.Id), filename, mimetype, filesize: Number(record.BodyLength ?? 0), author: creatorOf(record), created: isoInstant(String(record.CreatedDate)) };
+  return {
+    id: String(record.Id),
+    filename,
+    mimetype,
+    filesize: Number(record.BodyLength ?? 0),
+    author: creatorOf(record),
+    created: isoInstant(String(record.CreatedDate)),
+  };
 }
 
 /** Uploads files, a few at a time, and gives the ids of their documents. */
@@ -52,7 +69,10 @@ export async function addAttachments(client: SalesforceClient, operations: reado
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) versions[next[0]] = await upload(client, next[1]).catch(asConnectorError);
   };
   await Promise.all(Array.from({ length: uploadsAtOnce }, work));
-  const documents = await documentsOf(client, versions.filter((version) => typeof version === "string"));
+  const documents = await documentsOf(
+    client,
+    versions.filter((version) => typeof version === "string"),
+  );
   return versions.map((version): WriteOutcome => {
     if (version instanceof ConnectorError) return { ok: false, error: version };
     const id = documents instanceof ConnectorError ? undefined : documents.get(version);
@@ -66,7 +86,8 @@ export async function openBytes(client: SalesforceClient, ref: EntityRef, attach
   const what = `download the attachment ${id} of ${ref.type} ${ref.id}`;
   if (id.startsWith("00P")) return await client.stream(`/sobjects/Attachment/${id}/Body`, what);
   const [document] = await client.query(`SELECT LatestPublishedVersionId FROM ContentDocument WHERE Id = ${quoted(id)}`, what);
-  if (typeof document?.LatestPublishedVersionId !== "string") throw new ConnectorError("NOT_FOUND_OR_HIDDEN", { message: `The file ${id} of ${ref.type} ${ref.id} is not there, or this account may not see it.` });
+  if (typeof document?.LatestPublishedVersionId !== "string")
+    throw new ConnectorError("NOT_FOUND_OR_HIDDEN", { message: `The file ${id} of ${ref.type} ${ref.id} is not there, or this account may not see it.` });
   return await client.stream(`/sobjects/ContentVersion/${document.LatestPublishedVersionId}/VersionData`, what);
 }
 
@@ -74,9 +95,18 @@ export async function openBytes(client: SalesforceClient, ref: EntityRef, attach
  * The ids to delete so that files are gone from their records. A file that other records show too only loses its link to this one; its
  * uploader's own library does not count as such.
  */
-export async function removalIds(client: SalesforceClient, removals: readonly { readonly ref: EntityRef; readonly attachmentId: string }[]): Promise<(string | undefined)[]> {
+export async function removalIds(
+  client: SalesforceClient,
+  removals: readonly { readonly ref: EntityRef; readonly attachmentId: string }[],
+): Promise<(string | undefined)[]> {
   const documents = [...new Set(removals.map(({ attachmentId }) => attachmentId).filter((id) => id.startsWith("069")))];
-  const links = documents.length === 0 ? [] : await client.query(`SELECT Id, ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN ${list(documents)}`, "look up the links of files");
+  const links =
+    documents.length === 0
+      ? []
+      : await client.query(
+          `SELECT Id, ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN ${list(documents)}`,
+          "look up the links of files",
+        );
   return removals.map(({ ref, attachmentId }) => {
     if (!attachmentId.startsWith("069")) return attachmentId;
     const shown = links.filter(({ ContentDocumentId, LinkedEntityId }) => ContentDocumentId === attachmentId && !String(LinkedEntityId).startsWith("005"));
@@ -159,6 +189,8 @@ function idOf(answer: unknown, what: string): string {
 
 function asConnectorError(error: unknown): ConnectorError {
   if (error instanceof ConnectorError) return error;
-  return new ConnectorError("TRANSIENT", { message: `The bytes of the attachment could not be read: ${error instanceof Error ? error.message : String(error)}`, uncertain: false });
+  return new ConnectorError("TRANSIENT", {
+    message: `The bytes of the attachment could not be read: ${error instanceof Error ? error.message : String(error)}`,
+    uncertain: false,
+  });
 }
-

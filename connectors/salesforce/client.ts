@@ -130,8 +130,13 @@ export class SalesforceClient {
   /** Sends a body as it is; never repeated, as a stream can be read only once. The caller gets a fresh session beforehand. */
   async upload(path: string, what: string, headers: Readonly<Record<string, string>>, body: RawRequest["body"]): Promise<unknown> {
     const facts: CallFacts = { what, write: true };
-    const raw = await this.#raw("POST", path, await this.#session.token(), headers);
-    const response = await this.#transport.send({ ...raw, ...(body !== undefined && { body }) }, facts);
+    const token = await this.#session.token();
+    const raw = await this.#raw("POST", path, token, headers);
+    const response = await this.#transport.send({ ...raw, ...(body !== undefined && { body }) }, facts).catch(async (error: unknown) => {
+      if (!(error instanceof ConnectorError) || error.code !== "AUTH_EXPIRED") throw error;
+      await this.#session.renewed(token);
+      throw new ConnectorError("TRANSIENT", { message: `The session ended just before Salesforce was asked to ${what}; it was not done.` });
+    });
     this.#session.worked();
     try {
       return await response.json();
@@ -153,7 +158,8 @@ export class SalesforceClient {
   /** Runs statements in as few calls as possible and reads all their pages. */
   async queries(statements: readonly Statement[], what: string): Promise<readonly (readonly SoqlRecord[])[]> {
     const [only] = statements;
-    if (only !== undefined && statements.length === 1 && this.#queryPath(only).length < longestUrl) return [await this.#pages(await this.#get(this.#queryPath(only), what), what)];
+    if (only !== undefined && statements.length === 1 && this.#queryPath(only).length < longestUrl)
+      return [await this.#pages(await this.#get(this.#queryPath(only), what), what)];
     const results: (readonly SoqlRecord[])[] = [];
     for (let i = 0; i < statements.length; i += queriesPerComposite) {
       const group = statements.slice(i, i + queriesPerComposite);
@@ -171,7 +177,10 @@ export class SalesforceClient {
   async collection(call: Call, size: number): Promise<readonly ({ readonly id: string } | ConnectorError)[]> {
     const answer = await this.data(call);
     if (!Array.isArray(answer) || answer.length !== size) {
-      throw new ConnectorError("PROTOCOL", { message: `Salesforce did not answer for each of the ${size} records when asked to ${call.what}.`, uncertain: true });
+      throw new ConnectorError("PROTOCOL", {
+        message: `Salesforce did not answer for each of the ${size} records when asked to ${call.what}.`,
+        uncertain: true,
+      });
     }
     return answer.map((item: unknown) => itemOutcome(item, call));
   }
@@ -181,7 +190,8 @@ export class SalesforceClient {
     for (let page = first; ; page = await this.#get(page.nextRecordsUrl ?? "", what)) {
       for (const record of page.records) records.push(await this.#withAllChildren(record, what));
       if (page.done) return records;
-      if (page.nextRecordsUrl === undefined) throw new ConnectorError("PROTOCOL", { message: `Salesforce announced more rows but not where they are (${what}).` });
+      if (page.nextRecordsUrl === undefined)
+        throw new ConnectorError("PROTOCOL", { message: `Salesforce announced more rows but not where they are (${what}).` });
     }
   }
 
@@ -231,7 +241,8 @@ export class SalesforceClient {
         return answer;
       } catch (error) {
         this.#noteTime(facts);
-        if (!(error instanceof ConnectorError)) throw new ConnectorError("PROTOCOL", { message: `Salesforce's answer made no sense when asked to ${call.what}.`, uncertain: call.write });
+        if (!(error instanceof ConnectorError))
+          throw new ConnectorError("PROTOCOL", { message: `Salesforce's answer made no sense when asked to ${call.what}.`, uncertain: call.write });
         if (error.code === "AUTH_EXPIRED") {
           // An address that refuses every session must not be asked for ever.
           if (++renewals > mostRenewals) throw expired();
@@ -253,7 +264,8 @@ export class SalesforceClient {
 
 function compositeAnswers(answer: unknown, size: number, what: string): readonly { readonly httpStatusCode: number; readonly body: unknown }[] {
   const { compositeResponse } = answer as { compositeResponse?: unknown }; // looked at next
-  if (!Array.isArray(compositeResponse) || compositeResponse.length !== size) throw new ConnectorError("PROTOCOL", { message: `Salesforce did not answer each part of a composite (${what}).` });
+  if (!Array.isArray(compositeResponse) || compositeResponse.length !== size)
+    throw new ConnectorError("PROTOCOL", { message: `Salesforce did not answer each part of a composite (${what}).` });
   return compositeResponse as { httpStatusCode: number; body: unknown }[]; // the documented shape; bodies are judged one by one
 }
 

@@ -10,10 +10,10 @@ export function caseCommentsSelect(relationship: string): string {
   return `(SELECT Id, CommentBody, IsPublished, ${author}, CreatedDate, LastModifiedDate FROM ${relationship} ORDER BY CreatedDate, Id)`;
 }
 
-/** The statement that reads the feeds of many records: posts with their replies. */
-export function feedStatement(parentIds: readonly string[]): string {
+/** The statement that reads the feeds of many records: posts with their replies. Only orgs with communities have a visibility to read. */
+export function feedStatement(parentIds: readonly string[], withVisibility: boolean): string {
   const replies = `(SELECT Id, CommentBody, ${author}, CreatedDate, LastModifiedDate FROM FeedComments ORDER BY CreatedDate, Id)`;
-  return `SELECT Id, ParentId, Body, Visibility, ${author}, CreatedDate, LastModifiedDate, ${replies} FROM FeedItem WHERE ParentId IN ${list(parentIds)} AND Type IN ('TextPost', 'ContentPost', 'LinkPost') ORDER BY CreatedDate, Id`;
+  return `SELECT Id, ParentId, Body,${withVisibility ? " Visibility," : ""} ${author}, CreatedDate, LastModifiedDate, ${replies} FROM FeedItem WHERE ParentId IN ${list(parentIds)} AND Type IN ('TextPost', 'ContentPost', 'LinkPost') ORDER BY CreatedDate, Id`;
 }
 
 export function caseComment(record: SoqlRecord): Comment {
@@ -37,7 +37,12 @@ export function childrenOf(record: SoqlRecord, relationship: string): readonly S
 export function creatorOf(record: SoqlRecord): Person | null {
   if (typeof record.CreatedById !== "string") return null;
   const { Name, Email, Username } = (record.CreatedBy ?? {}) as Record<string, unknown>; // an object, or absent where the user is hidden
-  return { id: record.CreatedById, ...(typeof Name === "string" && { displayName: Name }), ...(typeof Email === "string" && { email: Email }), ...(typeof Username === "string" && { username: Username }) };
+  return {
+    id: record.CreatedById,
+    ...(typeof Name === "string" && { displayName: Name }),
+    ...(typeof Email === "string" && { email: Email }),
+    ...(typeof Username === "string" && { username: Username }),
+  };
 }
 
 function comment(record: SoqlRecord, body: unknown, internal: boolean): Comment {

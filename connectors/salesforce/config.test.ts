@@ -5,7 +5,15 @@ const auth = { type: "client-credentials", clientId: "app" };
 
 describe("the configuration of an org", () => {
   it("needs an address and a way to sign in; the rest has defaults", () => {
-    expect(salesforceConfig.parse({ url: "https://acme.my.salesforce.com/", auth })).toEqual({ url: "https://acme.my.salesforce.com", apiVersion: "60.0", auth, markerField: "Isobridge_Marker__c", comments: "CaseComment", overlapSeconds: 10 });
+    expect(salesforceConfig.parse({ url: "https://acme.my.salesforce.com/", auth })).toEqual({
+      url: "https://acme.my.salesforce.com",
+      apiVersion: "60.0",
+      auth,
+      markerField: "Isobridge_Marker__c",
+      comments: "CaseComment",
+      overlapSeconds: 10,
+      allowHttp: false,
+    });
   });
 
   it.each(["http://127.0.0.1:4000", "http://localhost:4000", "http://[::1]:4000"])("takes plain http for this machine: %s", (url) => {
@@ -14,6 +22,10 @@ describe("the configuration of an org", () => {
 
   it.each(["http://acme.my.salesforce.com", "http://localhost.evil.example", "ftp://x", "acme", "https://acme.lightning.force.com"])("refuses %s", (url) => {
     expect(salesforceConfig.safeParse({ url, auth }).success).toBe(false);
+  });
+
+  it("takes plain http to another machine only when that is allowed in so many words", () => {
+    expect(salesforceConfig.safeParse({ url: "http://10.1.2.3:8080", auth, allowHttp: true }).success).toBe(true);
   });
 
   it("refuses keys that it does not know, so that a misspelt one is not ignored", () => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Capabilities, Connector, Json } from "../connector.ts";
+import { ConnectorError } from "../errors.ts";
 import { openBytes } from "./attachments.ts";
 import { type Call, type ClientOptions, SalesforceClient } from "./client.ts";
 import type { SalesforceConfig } from "./config.ts";
-import { ConnectorError } from "../errors.ts";
 import { checkHealth } from "./health.ts";
 import { locateMany } from "./locate.ts";
 import { findByKey, findRecords, findUser } from "./lookup.ts";
@@ -31,7 +31,11 @@ export function salesforceConnector(config: SalesforceConfig, secrets: Readonly<
     describe: async (entityType) => {
       const object = await reader.schemas.object(entityType);
       const { comments, files } = roomsOf(object, config.comments);
-      return entitySchema(object, { comments: comments.kind !== "none", internalComments: comments.kind !== "none", attachments: files !== undefined });
+      return entitySchema(object, {
+        comments: comments.kind !== "none",
+        internalComments: comments.kind === "caseComments" || (comments.kind === "feed" && (await hasInternalPosts(reader))),
+        attachments: files !== undefined,
+      });
     },
     checkQuery: (watch) => checkWatch(reader, watch),
     read: (refs) => readMany(reader, refs),
@@ -48,13 +52,28 @@ export function salesforceConnector(config: SalesforceConfig, secrets: Readonly<
   };
 }
 
+/** Whether a post can be kept from the users of communities; without communities there is no such choice. */
+async function hasInternalPosts({ schemas }: Reader): Promise<boolean> {
+  return (await schemas.object("FeedItem")).byName.get("Visibility")?.createable ?? false;
+}
+
 async function request(client: SalesforceClient, given: string, path: string, body: Json | undefined): Promise<Json> {
   const method = given.toUpperCase();
   if (!methods.has(method)) throw new ConnectorError("BAD_REQUEST", { message: `“${given}” is not a method of the Salesforce API.` });
   if (!/^\/services\/(data|apexrest)\//.test(path) || /[\\#]|\/\.\.?(\/|$)/.test(path)) {
-    throw new ConnectorError("BAD_REQUEST", { message: `“${path}” is not a path of the Salesforce API.`, advice: "Begin with /services/data/ or /services/apexrest/." });
+    throw new ConnectorError("BAD_REQUEST", {
+      message: `“${path}” is not a path of the Salesforce API.`,
+      advice: "Begin with /services/data/ or /services/apexrest/.",
+    });
   }
   const write = method !== "GET";
-  const call: Call = { method: method as Call["method"], path, what: `${method} ${path.split("?")[0] ?? path}`, write, repeatable: !write, ...(body !== undefined && { body }) }; // one of `methods`
+  const call: Call = {
+    method: method as Call["method"],
+    path,
+    what: `${method} ${path.split("?")[0] ?? path}`,
+    write,
+    repeatable: !write,
+    ...(body !== undefined && { body }),
+  }; // one of `methods`
   return (await client.json(call)) as Json; // parsed JSON, or text
 }

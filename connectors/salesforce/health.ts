@@ -15,7 +15,9 @@ export async function checkHealth({ client, schemas, config }: Reader): Promise<
 }
 
 async function quotaProblems(client: Reader["client"]): Promise<string[]> {
-  const limits = (await client.data({ method: "GET", path: "/limits", what: "read the limits", write: false, repeatable: true })) as { DailyApiRequests?: { Max?: unknown; Remaining?: unknown } }; // each is looked at
+  const limits = (await client.data({ method: "GET", path: "/limits", what: "read the limits", write: false, repeatable: true })) as {
+    DailyApiRequests?: { Max?: unknown; Remaining?: unknown };
+  }; // each is looked at
   const { Max, Remaining } = limits.DailyApiRequests ?? {};
   if (typeof Max !== "number" || typeof Remaining !== "number" || Remaining >= Max * lowQuota) return [];
   return [`Only ${Remaining} of ${Max} API calls are left for the next 24 hours.`];
@@ -23,9 +25,13 @@ async function quotaProblems(client: Reader["client"]): Promise<string[]> {
 
 async function markerProblems(schemas: Reader["schemas"], marker: string): Promise<string[]> {
   try {
+    // Somebody who has just added the field wants to see it.
+    schemas.forget("Case");
     const field = (await schemas.object("Case")).byName.get(marker);
     if (field?.createable && field.filterable) return [];
-    return [`Case has no field ${marker} that this account may write: a create whose answer is lost is then looked for by its content. Add it as a unique external id of type text (255).`];
+    return [
+      `Case has no field ${marker} that this account may write: a create whose answer is lost is then looked for by its content. Add it as a unique external id of type text (255).`,
+    ];
   } catch (error) {
     // An org without Service Cloud has no cases; what it does have is found out when it is used.
     if (error instanceof ConnectorError && error.code === "BAD_REQUEST") return [];

@@ -1,12 +1,12 @@
 import type { LostWrite } from "../connector.ts";
-import type { SoqlRecord, Statement } from "./client.ts";
 import { versionFields } from "./attachments.ts";
-import { isoInstant, writeValue } from "./values.ts";
+import type { SoqlRecord, Statement } from "./client.ts";
+import { salesforceId } from "./id.ts";
 import type { Reader } from "./read.ts";
 import { roomsOf } from "./rooms.ts";
 import type { SalesforceObject } from "./schema.ts";
 import { instant, list, quoted } from "./soql.ts";
-import { salesforceId } from "./id.ts";
+import { isoInstant, writeValue } from "./values.ts";
 
 /** Stamps are whole seconds and two clocks never agree quite. */
 const slackMs = 2000;
@@ -26,7 +26,13 @@ export async function locateMany(reader: Reader, lost: readonly LostWrite[]): Pr
   const me = await reader.client.userId();
   const searches = await Promise.all(lost.map((write) => searchFor(reader, write, me)));
   const distinct = [...new Set(searches.map(({ statement }) => statement.soql))];
-  const results = distinct.length === 0 ? [] : await reader.client.queries(distinct.map((soql) => ({ soql })), "look for lost writes");
+  const results =
+    distinct.length === 0
+      ? []
+      : await reader.client.queries(
+          distinct.map((soql) => ({ soql })),
+          "look for lost writes",
+        );
   const rowsOf = new Map(distinct.map((soql, i) => [soql, results[i] ?? []]));
   const taken = new Set(lost.flatMap(({ known }) => known));
   return searches.map(({ statement, find }) => {
@@ -51,7 +57,9 @@ async function searchFor(reader: Reader, write: LostWrite, me: string): Promise<
         const free = rows.filter(({ ContentDocumentId }) => !taken.has(String(ContentDocumentId)));
         const marked = free.find(({ Description }) => Description === wanted.Description?.trim());
         // A file whose description somebody has changed is still known by its name and size.
-        const alike = free.find(({ PathOnClient, ContentSize, Description }) => PathOnClient === operation.filename && ContentSize === operation.filesize && Description === null);
+        const alike = free.find(
+          ({ PathOnClient, ContentSize, Description }) => PathOnClient === operation.filename && ContentSize === operation.filesize && Description === null,
+        );
         return textOf((marked ?? alike)?.ContentDocumentId);
       };
       return { statement: { soql }, find };
@@ -68,15 +76,22 @@ async function createdRecord({ schemas, config }: Reader, operation: Extract<Los
   }
   const names = Object.keys(operation.fields).filter((name) => object.byName.has(name) && name !== "Id");
   const soql = `SELECT ${["Id", ...names].join(", ")} FROM ${object.name} WHERE ${byUs} ORDER BY CreatedDate, Id LIMIT ${mostCandidates}`;
-  return { statement: { soql }, find: (rows, taken) => textOf(rows.find((row) => !taken.has(String(row.Id)) && looksAlike(object, row, operation.fields))?.Id) };
+  return {
+    statement: { soql },
+    find: (rows, taken) => textOf(rows.find((row) => !taken.has(String(row.Id)) && looksAlike(object, row, operation.fields))?.Id),
+  };
 }
 
-async function addedComment({ schemas, config }: Reader, { ref, body }: Extract<LostWrite["operation"], { kind: "addComment" }>, byUs: string): Promise<Search> {
+async function addedComment(
+  { schemas, config }: Reader,
+  { ref, body }: Extract<LostWrite["operation"], { kind: "addComment" }>,
+  byUs: string,
+): Promise<Search> {
   const { comments } = roomsOf(await schemas.object(ref.type), config.comments);
   const [type, field] = comments.kind === "caseComments" ? ["CaseComment", "CommentBody"] : ["FeedItem", "Body"];
   const parent = salesforceId(ref.id) ?? ref.id;
   const soql = `SELECT Id, ${field} FROM ${type} WHERE ParentId IN ${list([parent])} AND ${byUs} ORDER BY CreatedDate, Id LIMIT ${mostCandidates}`;
-  return { statement: { soql }, find: (rows, taken) => textOf(rows.find((row) => !taken.has(String(row.Id)) && row[field ?? ""] === body.trim())?.Id) };
+  return { statement: { soql }, find: (rows, taken) => textOf(rows.find((row) => !taken.has(String(row.Id)) && sameText(row[field ?? ""], body))?.Id) };
 }
 
 /** The texts are as we wrote them. Choices and numbers may have been changed by a flow, and decide only where no text was written. */
@@ -91,6 +106,11 @@ function looksAlike(object: SalesforceObject, row: SoqlRecord, fields: Extract<L
     if (field.type === "datetime" && typeof held === "string" && typeof value === "string") return isoInstant(held).slice(0, 19) === value.slice(0, 19);
     return held === (typeof value === "string" ? value.trim() || null : value);
   });
+}
+
+/** Blanks around a text are not kept, and line ends may be either kind. */
+function sameText(held: unknown, written: string): boolean {
+  return typeof held === "string" && held.replaceAll("\r\n", "\n").trim() === written.replaceAll("\r\n", "\n").trim();
 }
 
 function textOf(value: unknown): string | undefined {

@@ -10,7 +10,11 @@ export async function findRecords(reader: Reader, type: string, conditions: read
   const texts: string[] = [];
   for (const condition of conditions) {
     const field = object.byName.get(condition.field);
-    if (field === undefined) throw new ConnectorError("BAD_REQUEST", { message: `${type} has no field “${condition.field}”, or this account may not see it.`, fields: [condition.field] });
+    if (field === undefined)
+      throw new ConnectorError("BAD_REQUEST", {
+        message: `${type} has no field “${condition.field}”, or this account may not see it.`,
+        fields: [condition.field],
+      });
     const text = conditionText(condition, field);
     if (text === undefined) return [];
     texts.push(text);
@@ -24,7 +28,10 @@ export async function findByKey({ client, schemas }: Reader, type: string, key: 
   const id = salesforceId(key);
   const byId = id !== undefined && key.slice(0, 3) === object.keyPrefix;
   if (!byId && object.byName.get(object.nameField)?.filterable !== true) return undefined;
-  const rows = await client.query(`SELECT Id FROM ${object.name} WHERE ${byId ? `Id = ${quoted(id)}` : `${object.nameField} = ${quoted(key)}`} LIMIT 2`, `look up ${type} “${key}”`);
+  const rows = await client.query(
+    `SELECT Id FROM ${object.name} WHERE ${byId ? `Id = ${quoted(id)}` : `${object.nameField} = ${quoted(key)}`} LIMIT 2`,
+    `look up ${type} “${key}”`,
+  );
   if (rows.length > 1) throw new ConnectorError("DUPLICATE", { message: `Several records of ${type} are called “${key}”; use the id.` });
   return typeof rows[0]?.Id === "string" ? { type: object.name, id: rows[0].Id } : undefined;
 }
@@ -32,8 +39,16 @@ export async function findByKey({ client, schemas }: Reader, type: string, key: 
 /** An active user by e-mail or username; of several with the same address the oldest. */
 export async function findUser({ client }: Reader, by: { readonly email: string } | { readonly username: string }): Promise<Person | undefined> {
   const condition = "email" in by ? `Email = ${quoted(by.email)}` : `Username = ${quoted(by.username)}`;
-  const [user] = await client.query(`SELECT Id, Name, Email, Username FROM User WHERE ${condition} AND IsActive = true ORDER BY CreatedDate, Id LIMIT 1`, "look up a user");
+  const [user] = await client.query(
+    `SELECT Id, Name, Email, Username FROM User WHERE ${condition} AND IsActive = true ORDER BY CreatedDate, Id LIMIT 1`,
+    "look up a user",
+  );
   if (typeof user?.Id !== "string") return undefined;
   const { Id, Name, Email, Username } = user;
-  return { id: Id, ...(typeof Name === "string" && { displayName: Name }), ...(typeof Email === "string" && { email: Email }), ...(typeof Username === "string" && { username: Username }) };
+  return {
+    id: Id,
+    ...(typeof Name === "string" && { displayName: Name }),
+    ...(typeof Email === "string" && { email: Email }),
+    ...(typeof Username === "string" && { username: Username }),
+  };
 }

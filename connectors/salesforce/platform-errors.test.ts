@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { answerError, complaintError, complaintsOf, queryComplaint } from "./platform-errors.ts";
 
-const refused = (code: string, status: number, message = code, fields: string[] = []) => complaintError({ code, message, fields }, { what: "update Case 500", status, write: true });
+const refused = (code: string, status: number, message = code, fields: string[] = []) =>
+  complaintError({ code, message, fields }, { what: "update Case 500", status, write: true });
 
 describe("a complaint of Salesforce", () => {
   it.each([
@@ -30,7 +31,10 @@ describe("a complaint of Salesforce", () => {
   });
 
   it("of a locked row is a conflict whether it came as 400 or as 500 [R]", () => {
-    expect([400, 500].map((status) => refused("UNABLE_TO_LOCK_ROW", status)).map(({ code, uncertain }) => [code, uncertain])).toEqual([["CONFLICT", false], ["CONFLICT", false]]);
+    expect([400, 500].map((status) => refused("UNABLE_TO_LOCK_ROW", status)).map(({ code, uncertain }) => [code, uncertain])).toEqual([
+      ["CONFLICT", false],
+      ["CONFLICT", false],
+    ]);
   });
 
   it("about the calls of the day pauses for long, about those at one time for seconds [R]", () => {

@@ -84,7 +84,9 @@ export function complaintsOf(body: unknown): Complaint[] {
     const { errorCode, statusCode, message, fields } = entry as Record<string, unknown>; // an object by the test above
     const code = errorCode ?? statusCode;
     if (typeof code !== "string") return [];
-    return [{ code, message: typeof message === "string" ? message : code, fields: Array.isArray(fields) ? fields.filter((field) => typeof field === "string") : [] }];
+    return [
+      { code, message: typeof message === "string" ? message : code, fields: Array.isArray(fields) ? fields.filter((field) => typeof field === "string") : [] },
+    ];
   });
 }
 
@@ -123,5 +125,6 @@ function pauseOf(message: string, retryAfter: string | null | undefined): number
 }
 
 function oneLine(message: string): string {
-  return queryComplaint(message).text.replace(/\s+/g, " ");
+  const { text, column } = queryComplaint(message);
+  return text.replace(/\s+/g, " ") + (column === undefined ? "" : ` at column ${column}`);
 }

@@ -35,7 +35,10 @@ export async function readMany(reader: Reader, refs: readonly EntityRef[]): Prom
       for (const [id, error] of await whyMissing(reader, type, missing)) found.set(`${type} ${id}`, { ok: false, error });
     }
   }
-  return refs.map(({ type, id }) => found.get(`${type} ${salesforceId(id)}`) ?? { ok: false, error: new ConnectorError("BAD_REQUEST", { message: `“${id}” is not a Salesforce id.` }) });
+  return refs.map(
+    ({ type, id }) =>
+      found.get(`${type} ${salesforceId(id)}`) ?? { ok: false, error: new ConnectorError("BAD_REQUEST", { message: `“${id}” is not a Salesforce id.` }) },
+  );
 }
 
 /** The records with these ids, whole, that also meet a condition; those that do not are left out. */
@@ -45,7 +48,7 @@ export async function readWhole(reader: Reader, type: string, ids: readonly stri
   return await withLiveSchema(reader, type, async (object) => {
     const rooms = roomsOf(object, reader.config.comments);
     const statements: Statement[] = [{ soql: `SELECT ${[...columns(reader, object), ...childSelects(rooms)].join(", ")} FROM ${type} WHERE ${where}` }];
-    if (rooms.comments.kind === "feed") statements.push({ soql: feedStatement(ids) });
+    if (rooms.comments.kind === "feed") statements.push({ soql: feedStatement(ids, (await reader.schemas.object("FeedItem")).byName.has("Visibility")) });
     const [records = [], posts = []] = await reader.client.queries(statements, `read ${type}`);
     const postsByParent = Map.groupBy(posts, ({ ParentId }) => ParentId);
     const instance = await reader.client.instanceUrl();
@@ -73,8 +76,11 @@ async function withLiveSchema<T>(reader: Reader, type: string, run: (object: Sal
       const [, column, entity] = error instanceof ConnectorError ? (/No such column '(\w+)' on entity '(\w+)'/.exec(error.message) ?? []) : [];
       if (entity === undefined || tried > 5) throw error;
       if (column === "Name" && entity !== type) await reader.schemas.learnName(entity);
-      else reader.schemas.forget(type);
-      if (tried > 2 && entity === type) throw error;
+      else {
+        reader.schemas.forget(type);
+        reader.schemas.forget(entity);
+      }
+      if (tried > 2 && column !== "Name") throw error;
     }
   }
 }
@@ -83,7 +89,10 @@ function columns({ schemas }: Reader, object: SalesforceObject): string[] {
   const fields = [...object.byName.values()].filter(isShown);
   const nameOf = (type: string) => schemas.nameOf(type);
   const parents = fields.filter((field) => displayPath(field, nameOf) !== undefined).slice(0, mostParents);
-  const paths = parents.flatMap((field) => [displayPath(field, nameOf) ?? "", ...((field.referenceTo?.length ?? 0) > 1 ? [`${field.relationshipName}.Type`] : [])]);
+  const paths = parents.flatMap((field) => [
+    displayPath(field, nameOf) ?? "",
+    ...((field.referenceTo?.length ?? 0) > 1 ? [`${field.relationshipName}.Type`] : []),
+  ]);
   return [...fields.map(({ name }) => name), ...paths];
 }
 
@@ -95,16 +104,26 @@ function childSelects({ comments, files, oldAttachments }: Rooms): string[] {
   ];
 }
 
-function entityOf({ schemas }: Reader, object: SalesforceObject, rooms: Rooms, record: SoqlRecord, posts: readonly SoqlRecord[], instance: string): Entity {
+function entityOf(
+  { schemas, config }: Reader,
+  object: SalesforceObject,
+  rooms: Rooms,
+  record: SoqlRecord,
+  posts: readonly SoqlRecord[],
+  instance: string,
+): Entity {
   const shown = [...object.byName.values()].filter(isShown);
   const fields: Record<string, Json> = Object.fromEntries(shown.map((field) => [field.name, readValue(record, field, (type) => schemas.nameOf(type))]));
   const display = Object.fromEntries(shown.flatMap((field) => labelOf(field, fields[field.name])));
-  const all = oldestFirst(rooms.comments.kind === "caseComments" ? childrenOf(record, rooms.comments.relationship).map(caseComment) : posts.flatMap(feedComments));
+  const all = oldestFirst(
+    rooms.comments.kind === "caseComments" ? childrenOf(record, rooms.comments.relationship).map(caseComment) : posts.flatMap(feedComments),
+  );
   const files = rooms.files === undefined ? [] : childrenOf(record, rooms.files).flatMap(fileAttachments);
   const old = rooms.oldAttachments === undefined ? [] : childrenOf(record, rooms.oldAttachments).map(oldAttachment);
   const attachments = [...files, ...old].toSorted((a, b) => (a.created === b.created ? (a.id < b.id ? -1 : 1) : a.created < b.created ? -1 : 1));
   const id = String(record.Id);
   const key = record[object.nameField];
+  const marker = record[config.markerField];
   return {
     ref: { type: object.name, id },
     key: typeof key === "string" && key !== "" ? key : id,
@@ -115,6 +134,7 @@ function entityOf({ schemas }: Reader, object: SalesforceObject, rooms: Rooms, r
     comments: all.filter(({ internal }) => !internal),
     internalComments: all.filter(({ internal }) => internal),
     attachments,
+    ...(typeof marker === "string" && { marker }),
   };
 }
 
@@ -124,7 +144,10 @@ function entityOf({ schemas }: Reader, object: SalesforceObject, rooms: Rooms, r
  */
 function versionOf(fields: Record<string, Json>, comments: readonly Comment[], attachments: readonly unknown[]): string {
   const seen = Object.entries(fields).filter(([name]) => !volatileFields.has(name));
-  const hash = createHash("sha256").update(JSON.stringify([seen, comments, attachments])).digest("base64url").slice(0, 16);
+  const hash = createHash("sha256")
+    .update(JSON.stringify([seen, comments, attachments]))
+    .digest("base64url")
+    .slice(0, 16);
   return `${String(fields.SystemModstamp ?? "")}/${hash}`;
 }
 

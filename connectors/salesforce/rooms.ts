@@ -12,7 +12,8 @@ export interface Rooms {
 }
 
 export function roomsOf(object: SalesforceObject, comments: SalesforceConfig["comments"]): Rooms {
-  const relationship = (child: string, field: string) => object.childRelationships.find((entry) => entry.childSObject === child && entry.field === field)?.relationshipName ?? undefined;
+  const relationship = (child: string, field: string) =>
+    object.childRelationships.find((entry) => entry.childSObject === child && entry.field === field)?.relationshipName ?? undefined;
   const caseComments = comments === "CaseComment" ? relationship("CaseComment", "ParentId") : undefined;
   return {
     comments: caseComments !== undefined ? { kind: "caseComments", relationship: caseComments } : object.feedEnabled ? { kind: "feed" } : { kind: "none" },

@@ -50,7 +50,18 @@ export interface SalesforceObject extends z.infer<typeof description> {
 /** How long a description is believed. */
 const freshMs = 300_000;
 /** Standard objects whose name is not called `Name` [K]; others are asked when a query fails. */
-const knownNames: Readonly<Record<string, string>> = { Case: "CaseNumber", Contract: "ContractNumber", Solution: "SolutionName", Task: "Subject", Event: "Subject", ContentDocument: "Title", ContentVersion: "Title", WorkOrder: "WorkOrderNumber", WorkOrderLineItem: "LineItemNumber", EmailMessage: "Subject" };
+const knownNames: Readonly<Record<string, string>> = {
+  Case: "CaseNumber",
+  Contract: "ContractNumber",
+  Solution: "SolutionName",
+  Task: "Subject",
+  Event: "Subject",
+  ContentDocument: "Title",
+  ContentVersion: "Title",
+  WorkOrder: "WorkOrderNumber",
+  WorkOrderLineItem: "LineItemNumber",
+  EmailMessage: "Subject",
+};
 
 /** The descriptions of an org's objects, kept for a few minutes. */
 export class Schemas {
@@ -105,7 +116,10 @@ export class Schemas {
 }
 
 /** The object in the words of every platform. */
-export function entitySchema(object: SalesforceObject, rooms: { readonly comments: boolean; readonly internalComments: boolean; readonly attachments: boolean }): EntitySchema {
+export function entitySchema(
+  object: SalesforceObject,
+  rooms: { readonly comments: boolean; readonly internalComments: boolean; readonly attachments: boolean },
+): EntitySchema {
   const fields = [...object.byName.values()].filter(isShown).map(fieldSchema);
   const statusField = object.byName.get("Status")?.type === "picklist" ? "Status" : undefined;
   return { entityType: object.name, label: object.label, fields, ...(statusField !== undefined && { statusField }), sampled: false, ...rooms };
@@ -134,7 +148,26 @@ function fieldSchema(field: SalesforceField): FieldSchema {
   };
 }
 
-const fieldTypes: Readonly<Record<string, FieldType>> = { id: "text", string: "text", phone: "text", email: "text", url: "text", encryptedstring: "text", int: "integer", long: "integer", double: "decimal", currency: "decimal", percent: "decimal", boolean: "boolean", date: "date", datetime: "instant", picklist: "choice", combobox: "choice", multipicklist: "choices", reference: "reference" };
+const fieldTypes: Readonly<Record<string, FieldType>> = {
+  id: "text",
+  string: "text",
+  phone: "text",
+  email: "text",
+  url: "text",
+  encryptedstring: "text",
+  int: "integer",
+  long: "integer",
+  double: "decimal",
+  currency: "decimal",
+  percent: "decimal",
+  boolean: "boolean",
+  date: "date",
+  datetime: "instant",
+  picklist: "choice",
+  combobox: "choice",
+  multipicklist: "choices",
+  reference: "reference",
+};
 
 function fieldType({ type, calculated, autoNumber, htmlFormatted }: SalesforceField): FieldType {
   if (calculated || autoNumber) return "computed";
@@ -143,5 +176,8 @@ function fieldType({ type, calculated, autoNumber, htmlFormatted }: SalesforceFi
 }
 
 function unknownType(type: string): ConnectorError {
-  return new ConnectorError("BAD_REQUEST", { message: `Salesforce has no object “${type}”, or this account may not see it.`, advice: "Use the API name; custom objects end in __c." });
+  return new ConnectorError("BAD_REQUEST", {
+    message: `Salesforce has no object “${type}”, or this account may not see it.`,
+    advice: "Use the API name; custom objects end in __c.",
+  });
 }

@@ -77,7 +77,13 @@ export class Session {
       case "client-credentials":
         return { grant_type: "client_credentials", client_id: auth.clientId, client_secret: this.#secret("clientSecret") };
       case "password":
-        return { grant_type: "password", client_id: auth.clientId ?? "", client_secret: this.#secret("clientSecret"), username: auth.username, password: this.#secret("password") };
+        return {
+          grant_type: "password",
+          client_id: auth.clientId ?? "",
+          client_secret: this.#secret("clientSecret"),
+          username: auth.username,
+          password: this.#secret("password"),
+        };
     }
   }
 
@@ -85,12 +91,16 @@ export class Session {
     const jwt = new SignJWT({}).setProtectedHeader({ alg: "RS256" }).setIssuer(auth.clientId).setSubject(auth.username);
     const key = privateKeyOf(this.#secret("privateKey"));
     // Salesforce takes assertions that end within five minutes [D]; three leave room for clocks that differ.
-    return await jwt.setAudience(auth.audience ?? this.#config.url).setExpirationTime("3m").sign(key);
+    return await jwt
+      .setAudience(auth.audience ?? this.#config.url)
+      .setExpirationTime("3m")
+      .sign(key);
   }
 
   #secret(name: string): string {
     const secret = this.#secrets[name];
-    if (secret === undefined || secret === "") throw new ConnectorError("AUTH_CONFIG", { message: `The secret “${name}” of the Salesforce account is not set.` });
+    if (secret === undefined || secret === "")
+      throw new ConnectorError("AUTH_CONFIG", { message: `The secret “${name}” of the Salesforce account is not set.` });
     return secret;
   }
 }
@@ -103,7 +113,10 @@ function privateKeyOf(pem: string): KeyObject {
     // The parser's own message may quote the key; the one below says enough.
   }
   if (key?.asymmetricKeyType === "rsa") return key;
-  throw new ConnectorError("AUTH_CONFIG", { message: "The private key of the Salesforce account is not an RSA key in PEM form.", advice: "Give the whole key, from -----BEGIN to END-----, without a passphrase." });
+  throw new ConnectorError("AUTH_CONFIG", {
+    message: "The private key of the Salesforce account is not an RSA key in PEM form.",
+    advice: "Give the whole key, from -----BEGIN to END-----, without a passphrase.",
+  });
 }
 
 /** The session was refused although it was renewed. */
@@ -118,14 +131,22 @@ export function expired(): ConnectorError {
 /** What a refused sign-in means, by the error and description that Salesforce gives [R]. */
 function signInError(error: unknown, { auth, url }: SalesforceConfig): ConnectorError {
   if (error instanceof ConnectorError) return error;
-  const { name, message } = error instanceof Error ? error : { name: "", message: "" };
+  // jsforce takes both from the answer, whatever that holds.
+  const name = error instanceof Error ? String(error.name ?? "") : "";
+  const message = error instanceof Error ? String(error.message ?? "") : "";
   if (name.startsWith("ERROR_HTTP_") || error instanceof TypeError || !/^[\w .':,;/-]{1,200}$/.test(message)) {
     return new ConnectorError("PROTOCOL", { message: `${url} does not answer a sign-in as Salesforce does.`, advice: "Check the address of the org." });
   }
   const app = auth.clientId ?? "";
   const known = signInRefusals.find(({ sign }) => sign.test(`${name} ${message}`));
-  if (known === undefined) return new ConnectorError("AUTH_CONFIG", { message: `Salesforce refused the sign-in at ${url}: ${message} (${name}).`, platformCode: name, status: 400 });
-  return new ConnectorError("AUTH_CONFIG", { message: known.say(app, "username" in auth ? auth.username : ""), advice: known.advice, platformCode: name, status: 400 });
+  if (known === undefined)
+    return new ConnectorError("AUTH_CONFIG", { message: `Salesforce refused the sign-in at ${url}: ${message} (${name}).`, platformCode: name, status: 400 });
+  return new ConnectorError("AUTH_CONFIG", {
+    message: known.say(app, "username" in auth ? auth.username : ""),
+    advice: known.advice,
+    platformCode: name,
+    status: 400,
+  });
 }
 
 interface Refusal {
@@ -135,12 +156,46 @@ interface Refusal {
 }
 
 const signInRefusals: readonly Refusal[] = [
-  { sign: /invalid_client_id|client identifier invalid/, say: (app) => `Salesforce does not know the app with the client id “${app}”.`, advice: "Copy the consumer key of the connected app; a new app takes up to ten minutes to be known." },
-  { sign: /invalid_client\b|invalid client credentials/, say: (app) => `Salesforce refused the client secret of the app “${app}”.`, advice: "Copy the consumer secret again." },
-  { sign: /hasn't approved|not approved/, say: (app, user) => `The user “${user}” may not use the app “${app}”.`, advice: "In the app's policies, choose “Admin approved users are pre-authorized” and add the user's profile or permission set." },
-  { sign: /audience is invalid/, say: () => "Salesforce refused the audience of the signed assertion.", advice: "Set `audience` to https://login.salesforce.com, or https://test.salesforce.com for a sandbox." },
-  { sign: /invalid assertion|expired authorization code/, say: (app) => `Salesforce refused the signed assertion: the private key does not belong to the certificate of the app “${app}”, or the clock of this machine is wrong.`, advice: "Upload the certificate of this key to the app, and check the clock." },
-  { sign: /no client credentials user/, say: (app) => `The app “${app}” has no user to run as.`, advice: "In the app's policies, set “Run As” under client credentials." },
-  { sign: /not supported on this domain/, say: () => "Client credentials do not work at this address.", advice: "Use the org's My Domain address (…my.salesforce.com) as url." },
-  { sign: /authentication failure|INVALID_LOGIN/, say: (_, user) => `Salesforce refused the password of “${user}”.`, advice: "The password must be followed by the security token, unless this machine's address is trusted. Newer orgs block this way of signing in: use jwt-bearer." },
+  {
+    sign: /invalid_client_id|client identifier invalid/,
+    say: (app) => `Salesforce does not know the app with the client id “${app}”.`,
+    advice: "Copy the consumer key of the connected app; a new app takes up to ten minutes to be known.",
+  },
+  {
+    sign: /invalid_client\b|invalid client credentials/,
+    say: (app) => `Salesforce refused the client secret of the app “${app}”.`,
+    advice: "Copy the consumer secret again.",
+  },
+  {
+    sign: /hasn't approved|not approved/,
+    say: (app, user) => `The user “${user}” may not use the app “${app}”.`,
+    advice: "In the app's policies, choose “Admin approved users are pre-authorized” and add the user's profile or permission set.",
+  },
+  {
+    sign: /audience is invalid/,
+    say: () => "Salesforce refused the audience of the signed assertion.",
+    advice: "Set `audience` to https://login.salesforce.com, or https://test.salesforce.com for a sandbox.",
+  },
+  {
+    sign: /invalid assertion|expired authorization code/,
+    say: (app) =>
+      `Salesforce refused the signed assertion: the private key does not belong to the certificate of the app “${app}”, or the clock of this machine is wrong.`,
+    advice: "Upload the certificate of this key to the app, and check the clock.",
+  },
+  {
+    sign: /no client credentials user/,
+    say: (app) => `The app “${app}” has no user to run as.`,
+    advice: "In the app's policies, set “Run As” under client credentials.",
+  },
+  {
+    sign: /not supported on this domain/,
+    say: () => "Client credentials do not work at this address.",
+    advice: "Use the org's My Domain address (…my.salesforce.com) as url.",
+  },
+  {
+    sign: /authentication failure|INVALID_LOGIN/,
+    say: (_, user) => `Salesforce refused the password of “${user}”.`,
+    advice:
+      "The password must be followed by the security token, unless this machine's address is trusted. Newer orgs block this way of signing in: use jwt-bearer.",
+  },
 ];

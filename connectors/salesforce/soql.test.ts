@@ -8,9 +8,12 @@ import { conditionText, instant, quoted } from "./soql.ts";
 describe("a text in a statement", () => {
   it("keeps its quotes, backslashes, line ends and every other character, as the parser reads it back", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }).filter((text) => !/[\uE000\uE001]/.test(text)), (text) => {
-        expect(comparedValue(`SELECT Id FROM Case WHERE Subject = ${quoted(text)} AND Id = '1'`)).toBe(text);
-      }),
+      fc.property(
+        fc.string({ unit: "binary" }).filter((text) => !/[\uE000\uE001]/.test(text)),
+        (text) => {
+          expect(comparedValue(`SELECT Id FROM Case WHERE Subject = ${quoted(text)} AND Id = '1'`)).toBe(text);
+        },
+      ),
     );
   });
 
@@ -77,5 +80,24 @@ function text(condition: Condition, type: string): string | undefined {
 }
 
 function field(type: string): SalesforceField {
-  return { name: "F", label: "F", type, length: 0, scale: 0, nillable: true, createable: true, updateable: true, defaultedOnCreate: false, calculated: false, autoNumber: false, custom: false, nameField: false, filterable: true, htmlFormatted: false, deprecatedAndHidden: false, restrictedPicklist: false, picklistValues: [] };
+  return {
+    name: "F",
+    label: "F",
+    type,
+    length: 0,
+    scale: 0,
+    nillable: true,
+    createable: true,
+    updateable: true,
+    defaultedOnCreate: false,
+    calculated: false,
+    autoNumber: false,
+    custom: false,
+    nameField: false,
+    filterable: true,
+    htmlFormatted: false,
+    deprecatedAndHidden: false,
+    restrictedPicklist: false,
+    picklistValues: [],
+  };
 }

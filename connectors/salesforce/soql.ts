@@ -22,7 +22,8 @@ export function list(texts: readonly string[]): string {
 /** A condition in SOQL; undefined where it can hold for no record (`in` an empty list). Throws BAD_REQUEST for values that do not fit the field. */
 export function conditionText(condition: Condition, field: SalesforceField): string | undefined {
   const { operator, value } = condition;
-  if (field.filterable === false) throw new ConnectorError("BAD_REQUEST", { message: `Salesforce cannot search by ${field.name}: it is a long text.`, fields: [field.name] });
+  if (field.filterable === false)
+    throw new ConnectorError("BAD_REQUEST", { message: `Salesforce cannot search by ${field.name}: it is a long text.`, fields: [field.name] });
   if (operator === "in") {
     const values = Array.isArray(value) ? value : [value];
     return values.length === 0 ? undefined : `${field.name} IN (${values.map((entry: Json) => literal(entry, field)).join(", ")})`;
@@ -74,5 +75,8 @@ function literal(value: Json, field: SalesforceField): string {
     default:
       if (typeof value !== "object") return quoted(String(value));
   }
-  throw new ConnectorError("BAD_REQUEST", { message: `${JSON.stringify(value)} does not fit ${field.name}, which is of type ${field.type}.`, fields: [field.name] });
+  throw new ConnectorError("BAD_REQUEST", {
+    message: `${JSON.stringify(value)} does not fit ${field.name}, which is of type ${field.type}.`,
+    fields: [field.name],
+  });
 }

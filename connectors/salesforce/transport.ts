@@ -74,7 +74,14 @@ export class FetchTransport extends Transport {
     const { "content-length": _, ...headers } = request.headers ?? {};
     try {
       const streamed = request.body instanceof ReadableStream && { duplex: "half" as const };
-      return await fetch(request.url, { method: request.method, headers, redirect: "manual", signal: AbortSignal.timeout(this.#timeoutMs), ...(request.body !== undefined && { body: request.body }), ...streamed });
+      return await fetch(request.url, {
+        method: request.method,
+        headers,
+        redirect: "manual",
+        signal: AbortSignal.timeout(this.#timeoutMs),
+        ...(request.body !== undefined && { body: request.body }),
+        ...streamed,
+      });
     } catch (error) {
       throw this.#failed(error, request, call);
     }
@@ -113,7 +120,15 @@ export class FetchTransport extends Transport {
     const message = this.#redact(error.message);
     if (message === error.message) return error;
     const { code, advice, fields, retryAfterMs, uncertain, status, platformCode } = error;
-    return new ConnectorError(code, { message, fields, uncertain, ...(advice !== undefined && { advice }), ...(retryAfterMs !== undefined && { retryAfterMs }), ...(status !== undefined && { status }), ...(platformCode !== undefined && { platformCode }) });
+    return new ConnectorError(code, {
+      message,
+      fields,
+      uncertain,
+      ...(advice !== undefined && { advice }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...(status !== undefined && { status }),
+      ...(platformCode !== undefined && { platformCode }),
+    });
   }
 }
 

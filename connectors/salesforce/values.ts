@@ -73,7 +73,15 @@ function readReference(record: SoqlRecord, field: SalesforceField, id: string, n
 
 /** The few prefixes that polymorphic fields of service objects point at [K]. */
 function typeOfPrefix(id: string, targets: readonly string[]): string | undefined {
-  const known: Readonly<Record<string, string>> = { "005": "User", "00G": "Group", "001": "Account", "003": "Contact", "00Q": "Lead", "500": "Case", "006": "Opportunity" };
+  const known: Readonly<Record<string, string>> = {
+    "005": "User",
+    "00G": "Group",
+    "001": "Account",
+    "003": "Contact",
+    "00Q": "Lead",
+    "500": "Case",
+    "006": "Opportunity",
+  };
   return known[id.slice(0, 3)] ?? targets[0];
 }
 
@@ -89,5 +97,8 @@ function choiceValue(text: string, { picklistValues }: SalesforceField): string 
 }
 
 function misfit(value: Json, field: SalesforceField): never {
-  throw new ConnectorError("VALIDATION", { message: `${JSON.stringify(value)} does not fit ${field.name} (${field.label}), which is of type ${field.type}.`, fields: [field.name] });
+  throw new ConnectorError("VALIDATION", {
+    message: `${JSON.stringify(value)} does not fit ${field.name} (${field.label}), which is of type ${field.type}.`,
+    fields: [field.name],
+  });
 }

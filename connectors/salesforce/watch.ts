@@ -55,7 +55,10 @@ export async function pollChanges(reader: Reader, watch: Watch, given: string | 
   const condition = conditionOf(watch.query);
   const streams = streamsOf(watch.entityType, condition, rooms);
   const size = Math.max(1, Math.min(limit, mostRows));
-  const pages = await reader.client.queries(streams.map((stream) => stream.statement(windowOf(stream, cursor), size)), `watch ${watch.entityType}`);
+  const pages = await reader.client.queries(
+    streams.map((stream) => stream.statement(windowOf(stream, cursor), size)),
+    `watch ${watch.entityType}`,
+  );
   const links = await linksOf(reader, streams, pages);
   const { taken, complete } = take(streams, pages, links, size);
   const newest = newestStamps(taken);
@@ -84,13 +87,19 @@ export async function checkWatch({ client, schemas }: Reader, watch: Watch): Pro
     await client.query(`${start}${condition}\n) LIMIT 1`, `check the query of ${watch.entityType}`);
   } catch (error) {
     if (!(error instanceof ConnectorError) || error.code !== "BAD_REQUEST") throw error;
-    throw new ConnectorError("BAD_REQUEST", { message: error.message, ...(error.advice !== undefined && { advice: error.advice }), ...(error.platformCode !== undefined && { platformCode: error.platformCode }), ...(error.status !== undefined && { status: error.status }) });
+    // The platform counts columns from the start of the statement, the person from the start of the query.
+    const shift = watch.query.indexOf(condition) - start.length;
+    const message = error.message.replace(/ at column (\d+)/, (_, column: string) => ` at column ${Number(column) + shift}`);
+    throw new ConnectorError("BAD_REQUEST", { message, ...(error.platformCode !== undefined && { platformCode: error.platformCode }) });
   }
 }
 
 /** The conditions alone: people paste them with their WHERE. */
 function conditionOf(query: string): string {
-  return query.trim().replace(/^where\s+/i, "").trim();
+  return query
+    .trim()
+    .replace(/^where\s+/i, "")
+    .trim();
 }
 
 function streamsOf(type: string, condition: string, rooms: Rooms): Stream[] {
@@ -101,7 +110,10 @@ function streamsOf(type: string, condition: string, rooms: Rooms): Stream[] {
   // With the recycle bin, as a comment taken away is a change of its record.
   const rows = (name: string, table: string, field: string): Stream => ({
     name,
-    statement: (window, limit) => ({ soql: `SELECT Id, ${field}, SystemModstamp FROM ${table} WHERE ${ofWatched(field)}${window} ORDER BY SystemModstamp, Id LIMIT ${limit}`, all: true }),
+    statement: (window, limit) => ({
+      soql: `SELECT Id, ${field}, SystemModstamp FROM ${table} WHERE ${ofWatched(field)}${window} ORDER BY SystemModstamp, Id LIMIT ${limit}`,
+      all: true,
+    }),
     recordsOf: (row) => [String(row[field])],
   });
   const streams: Stream[] = [
@@ -122,16 +134,25 @@ function streamsOf(type: string, condition: string, rooms: Rooms): Stream[] {
 /** New files and new versions of files, whichever record they belong to: that is looked up by {@link linksOf}. */
 const versionsStream: Stream = {
   name: "versions",
-  statement: (window, limit) => ({ soql: `SELECT Id, ContentDocumentId, SystemModstamp FROM ContentVersion WHERE IsLatest = true AND ${window} ORDER BY SystemModstamp, Id LIMIT ${limit}` }),
+  statement: (window, limit) => ({
+    soql: `SELECT Id, ContentDocumentId, SystemModstamp FROM ContentVersion WHERE IsLatest = true AND ${window} ORDER BY SystemModstamp, Id LIMIT ${limit}`,
+  }),
   recordsOf: () => [],
 };
 
 /** The records that show the files of a page, by document. */
-async function linksOf({ client }: Reader, streams: readonly Stream[], pages: readonly (readonly SoqlRecord[])[]): Promise<ReadonlyMap<unknown, readonly string[]>> {
+async function linksOf(
+  { client }: Reader,
+  streams: readonly Stream[],
+  pages: readonly (readonly SoqlRecord[])[],
+): Promise<ReadonlyMap<unknown, readonly string[]>> {
   const documents = [...new Set((pages[streams.indexOf(versionsStream)] ?? []).map(({ ContentDocumentId }) => String(ContentDocumentId)))];
   const links = new Map<unknown, string[]>();
   for (let i = 0; i < documents.length; i += 200) {
-    const rows = await client.query(`SELECT ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN ${list(documents.slice(i, i + 200))}`, "look up the records of new files");
+    const rows = await client.query(
+      `SELECT ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN ${list(documents.slice(i, i + 200))}`,
+      "look up the records of new files",
+    );
     for (const { ContentDocumentId, LinkedEntityId } of rows) links.set(ContentDocumentId, [...(links.get(ContentDocumentId) ?? []), String(LinkedEntityId)]);
   }
   return links;
@@ -145,9 +166,21 @@ function windowOf({ name }: Stream, cursor: Cursor): string {
 }
 
 /** Takes rows of all streams in the order of their stamps until so many records are named. */
-function take(streams: readonly Stream[], pages: readonly (readonly SoqlRecord[])[], links: ReadonlyMap<unknown, readonly string[]>, limit: number): { taken: Seen[]; complete: boolean } {
+function take(
+  streams: readonly Stream[],
+  pages: readonly (readonly SoqlRecord[])[],
+  links: ReadonlyMap<unknown, readonly string[]>,
+  limit: number,
+): { taken: Seen[]; complete: boolean } {
   const rows = streams.flatMap((stream, i) =>
-    (pages[i] ?? []).map((row): Seen => ({ stream, row, stamp: stampOf(row), records: stream === versionsStream ? (links.get(row.ContentDocumentId) ?? []) : stream.recordsOf(row) })),
+    (pages[i] ?? []).map(
+      (row): Seen => ({
+        stream,
+        row,
+        stamp: stampOf(row),
+        records: stream === versionsStream ? (links.get(row.ContentDocumentId) ?? []) : stream.recordsOf(row),
+      }),
+    ),
   );
   // A stream that filled its page has more rows behind it: nothing newer than its last one is taken from the others.
   const ends = pages.flatMap((page) => (page.length >= limit ? page.slice(-1).map(stampOf) : []));
@@ -175,8 +208,8 @@ function openWindow(cursor: Cursor, begun: string, taken: readonly Seen[]): Omit
 
 /** The end was reached: all that was committed when the window was begun has been seen, so only the overlap before that is looked at again. */
 function closedWindow(cursor: Cursor, begun: string, overlapSeconds: number): Omit<Cursor, "reported"> {
-  const floor = instant(new Date(Date.parse(begun) - overlapSeconds * 1000).toISOString());
-  return { version: 1, floor: floor > cursor.floor ? floor : cursor.floor, at: {} };
+  const floor = Math.max(Date.parse(begun) - overlapSeconds * 1000, Date.parse(cursor.floor));
+  return { version: 1, floor: instant(new Date(floor).toISOString()), at: {} };
 }
 
 function firstCursor(since: string): Cursor {
@@ -209,4 +242,3 @@ function fingerprint(version: string): string {
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
-

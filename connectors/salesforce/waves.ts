@@ -22,7 +22,9 @@ export function wavesOf(operations: readonly WriteOperation[]): Placed[][] {
       if (earlier !== undefined) wave = earlier.kind === "addComment" && operation.kind === "addComment" ? earlier.wave : earlier.wave + 1;
       last.set(record, { wave, kind: operation.kind });
     }
-    (waves[wave] ??= []).push({ place, operation });
+    const together = waves[wave] ?? [];
+    together.push({ place, operation });
+    waves[wave] = together;
   }
   return waves;
 }

@@ -45,11 +45,16 @@ async function writeWave(reader: Reader, wave: readonly Placed[], outcomes: Writ
   for (let i = 0; i < removals.length; i += collectionLimit) await remove(reader, removals.slice(i, i + collectionLimit), outcomes);
   const uploads = wave.filter((placed): placed is Placed & { operation: Operation<"addAttachment"> } => placed.operation.kind === "addAttachment");
   if (uploads.length === 0) return;
-  const added = await addAttachments(reader.client, uploads.map(({ operation }) => operation));
+  const added = await addAttachments(
+    reader.client,
+    uploads.map(({ operation }) => operation),
+  );
   for (const [i, { place }] of uploads.entries()) outcomes[place] = added[i] ?? failure(undefined, true);
 }
 
-type Prepared = { readonly insert: boolean; readonly type: string; readonly record: Readonly<Record<string, Json>>; readonly what: string } | { readonly remove: string; readonly what: string };
+type Prepared =
+  | { readonly insert: boolean; readonly type: string; readonly record: Readonly<Record<string, Json>>; readonly what: string }
+  | { readonly remove: string; readonly what: string };
 
 /** What to send for an operation; undefined for those on files, which go their own way. Throws what makes it impossible. */
 async function prepare(reader: Reader, operation: WriteOperation): Promise<Prepared | undefined> {
@@ -61,7 +66,12 @@ async function prepare(reader: Reader, operation: WriteOperation): Promise<Prepa
     }
     case "update": {
       const object = await reader.schemas.object(operation.ref.type);
-      return { insert: false, type: object.name, record: { id: operation.ref.id, ...fieldsOf(object, operation.fields) }, what: `update ${object.name} ${operation.ref.id}` };
+      return {
+        insert: false,
+        type: object.name,
+        record: { id: operation.ref.id, ...fieldsOf(object, operation.fields) },
+        what: `update ${object.name} ${operation.ref.id}`,
+      };
     }
     case "delete":
       return { remove: operation.ref.id, what: `delete ${operation.ref.type} ${operation.ref.id}` };
@@ -69,7 +79,12 @@ async function prepare(reader: Reader, operation: WriteOperation): Promise<Prepa
       return { insert: true, ...(await newComment(reader, operation)), what: `add a comment to ${operation.ref.type} ${operation.ref.id}` };
     case "editComment": {
       const { type, body } = commentFields(operation.commentId);
-      return { insert: false, type, record: { id: operation.commentId, [body]: operation.body }, what: `edit the comment ${operation.commentId} of ${operation.ref.type} ${operation.ref.id}` };
+      return {
+        insert: false,
+        type,
+        record: { id: operation.commentId, [body]: operation.body },
+        what: `edit the comment ${operation.commentId} of ${operation.ref.type} ${operation.ref.id}`,
+      };
     }
     case "removeComment":
       commentFields(operation.commentId);
@@ -84,13 +99,24 @@ function fieldsOf(object: SalesforceObject, fields: Readonly<Record<string, Json
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, writeValue(value, object.byName.get(name))]));
 }
 
-async function newComment({ schemas, config }: Reader, { ref, body, internal }: Operation<"addComment">): Promise<{ type: string; record: Record<string, Json> }> {
+async function newComment(
+  { schemas, config }: Reader,
+  { ref, body, internal }: Operation<"addComment">,
+): Promise<{ type: string; record: Record<string, Json> }> {
   const { comments } = roomsOf(await schemas.object(ref.type), config.comments);
-  if (comments.kind === "none") throw new ConnectorError("BAD_REQUEST", { message: `${ref.type} takes no comments in this org.`, advice: "Turn on feed tracking for the object." });
+  if (comments.kind === "none")
+    throw new ConnectorError("BAD_REQUEST", { message: `${ref.type} takes no comments in this org.`, advice: "Turn on feed tracking for the object." });
   if (comments.kind === "caseComments") return { type: "CaseComment", record: { ParentId: ref.id, CommentBody: body, IsPublished: !internal } };
   const feed = await schemas.object("FeedItem");
-  // The visibility of posts can be chosen only in orgs with communities.
-  const visibility: Record<string, Json> = feed.byName.get("Visibility")?.createable ? { Visibility: internal ? "InternalUsers" : "AllUsers" } : {};
+  const { createable = false } = feed.byName.get("Visibility") ?? {};
+  // The visibility of posts can be chosen only in orgs with communities. Elsewhere an internal post would be read back as a public one.
+  if (internal && !createable) {
+    throw new ConnectorError("BAD_REQUEST", {
+      message: `The feed of ${ref.type} knows no internal posts in this org.`,
+      advice: "Send such comments to another field, or use case comments.",
+    });
+  }
+  const visibility: Record<string, Json> = createable ? { Visibility: internal ? "InternalUsers" : "AllUsers" } : {};
   return { type: "FeedItem", record: { ParentId: ref.id, Body: body, Type: "TextPost", ...visibility } };
 }
 
@@ -100,9 +126,16 @@ function commentFields(id: string): { readonly type: string; readonly body: stri
   return { type, body: type === "FeedItem" ? "Body" : "CommentBody" };
 }
 
-async function fileRemovals({ client }: Reader, wave: readonly (Placed & { operation: Operation<"removeAttachment"> })[], outcomes: WriteOutcome[]): Promise<Removal[]> {
+async function fileRemovals(
+  { client }: Reader,
+  wave: readonly (Placed & { operation: Operation<"removeAttachment"> })[],
+  outcomes: WriteOutcome[],
+): Promise<Removal[]> {
   try {
-    const ids = await removalIds(client, wave.map(({ operation }) => operation));
+    const ids = await removalIds(
+      client,
+      wave.map(({ operation }) => operation),
+    );
     return wave.flatMap(({ place, operation }, i) => {
       const id = ids[i];
       if (id !== undefined) return [{ place, id, what: `remove the attachment ${operation.attachmentId} of ${operation.ref.type} ${operation.ref.id}` }];
@@ -138,7 +171,14 @@ function batches(items: readonly Item[]): Item[][] {
 async function save({ client }: Reader, method: "POST" | "PATCH", items: readonly Item[], outcomes: WriteOutcome[]): Promise<void> {
   // The type has to come first in each record [R].
   const records = items.map(({ type, record }) => ({ attributes: { type }, ...record }));
-  const call: Call = { method, path: "/composite/sobjects", body: { allOrNone: false, records }, what: whatOf(items), write: true, repeatable: method === "PATCH" };
+  const call: Call = {
+    method,
+    path: "/composite/sobjects",
+    body: { allOrNone: false, records },
+    what: whatOf(items),
+    write: true,
+    repeatable: method === "PATCH",
+  };
   try {
     const saved = await client.collection(call, items.length);
     for (const [i, { place, what, record }] of items.entries()) outcomes[place] = itemOutcome(saved[i], what, call.what, record.id);
@@ -149,7 +189,13 @@ async function save({ client }: Reader, method: "POST" | "PATCH", items: readonl
 
 async function remove({ client }: Reader, removals: readonly Removal[], outcomes: WriteOutcome[]): Promise<void> {
   const ids = [...new Set(removals.map(({ id }) => id))];
-  const call: Call = { method: "DELETE", path: `/composite/sobjects?ids=${ids.map(encodeURIComponent).join(",")}&allOrNone=false`, what: whatOf(removals), write: true, repeatable: true };
+  const call: Call = {
+    method: "DELETE",
+    path: `/composite/sobjects?ids=${ids.map(encodeURIComponent).join(",")}&allOrNone=false`,
+    what: whatOf(removals),
+    write: true,
+    repeatable: true,
+  };
   try {
     const removed = await client.collection(call, ids.length);
     for (const { place, id, what } of removals) {

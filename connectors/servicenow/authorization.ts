@@ -19,12 +19,13 @@ export interface Authorization {
 export type Secrets = Readonly<Record<string, string>>;
 
 export function authorizationFor(auth: ServiceNowSettings["auth"], secrets: Secrets, http: HttpClient): Authorization {
+  // The form in which basic authentication carries them; proxies may show it although OAuth is used.
+  if (auth.type !== "client-credentials") http.hide(basicCredentials(auth.username, secrets.password ?? ""));
   return auth.type === "basic" ? basic(auth.username, secrets.password ?? "", http) : oauth(auth, secrets, http);
 }
 
 function basic(username: string, password: string, http: HttpClient): Authorization {
-  const credentials = Buffer.from(`${username}:${password}`).toString("base64");
-  http.hide(credentials);
+  const credentials = basicCredentials(username, password);
   let worked = false;
   return {
     header: async () => `Basic ${credentials}`,
@@ -36,10 +37,15 @@ function basic(username: string, password: string, http: HttpClient): Authorizat
     refusal: (answer) =>
       http.error(worked ? "AUTH_EXPIRED" : "AUTH_CONFIG", {
         message: worked ? `ServiceNow no longer lets the user ${username} in.` : `ServiceNow does not let the user ${username} in with this password.`,
-        advice: "Check user name and password. Where basic authentication is restricted, the user needs the role snc_basic_auth_api_access; OAuth is the better way.",
+        advice:
+          "Check user name and password. Where basic authentication is restricted, the user needs the role snc_basic_auth_api_access; OAuth is the better way.",
         status: answer.status,
       }),
   };
+}
+
+function basicCredentials(username: string, password: string): string {
+  return Buffer.from(`${username}:${password}`).toString("base64");
 }
 
 const tokenAnswer = z.looseObject({ access_token: z.string().min(1), expires_in: z.coerce.number().optional() });
@@ -91,7 +97,12 @@ async function requestToken(
     form.set("username", auth.username);
     form.set("password", secrets.password ?? "");
   }
-  const answer = await http.send({ method: "POST", path: "/oauth_token.do", body: { type: "application/x-www-form-urlencoded", data: form.toString() }, idempotent: true });
+  const answer = await http.send({
+    method: "POST",
+    path: "/oauth_token.do",
+    body: { type: "application/x-www-form-urlencoded", data: form.toString() },
+    idempotent: true,
+  });
   const token = tokenAnswer.safeParse(answer.body);
   if (token.success && answer.status < 300) {
     http.hide(token.data.access_token);

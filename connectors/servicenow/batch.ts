@@ -52,7 +52,8 @@ export async function sendBatch(client: ServiceNowClient, calls: readonly RestCa
   const answer = await client.answer({ method: "POST", path: "/api/now/v1/batch", idempotent, body: { type: "application/json", data } });
   if (isRefused(answer)) throw client.refusal(answer, attempt);
   const parsed = batchAnswer.safeParse(answer.body);
-  if (!parsed.success) throw client.error("PROTOCOL", { message: "ServiceNow answered a batch in a form that is not its own.", status: answer.status, uncertain: !idempotent });
+  if (!parsed.success)
+    throw client.error("PROTOCOL", { message: "ServiceNow answered a batch in a form that is not its own.", status: answer.status, uncertain: !idempotent });
   const serviced = new Map(parsed.data.serviced_requests.map((item) => [item.id, item]));
   const unserviced = new Set(parsed.data.unserviced_requests);
   return calls.map((_, index) => {

@@ -8,6 +8,7 @@ const journalFields = ["sys_id", "element", "element_id", "value", "sys_created_
 const attachmentFields = ["sys_id", "table_sys_id", "file_name", "content_type", "size_bytes", "sys_created_on", "sys_created_by"];
 /** Pictures in image columns are kept as attachments of a shadow table [K]. */
 const notPictures = "table_nameNOT LIKEZZ_YY";
+/** Entries of one second have no order of their own: the platform keeps none [K]. */
 const oldestFirst = "ORDERBYsys_created_on^ORDERBYsys_id";
 
 /** Journal entries and attachments of many records, by record, oldest first. */
@@ -17,16 +18,28 @@ export interface Children {
 }
 
 /** Reads them in two calls per hundred records; with `idsOnly`, just enough to tell versions apart. */
-export async function childrenOf(client: ServiceNowClient, ids: readonly string[], options: { readonly journal: boolean; readonly idsOnly?: boolean }): Promise<Children> {
+export async function childrenOf(
+  client: ServiceNowClient,
+  ids: readonly string[],
+  options: { readonly journal: boolean; readonly idsOnly?: boolean },
+): Promise<Children> {
   const journal = new Map<string, RawRow[]>();
   const attachments = new Map<string, RawRow[]>();
   const idsOnly = options.idsOnly === true;
   for (const chunk of inChunks(ids)) {
     const [entries, files] = await Promise.all([
       options.journal
-        ? client.listAll({ table: "sys_journal_field", query: `element_idIN${chunk.join(",")}^${journalElements}^${oldestFirst}`, fields: idsOnly ? ["sys_id", "element_id"] : journalFields })
+        ? client.listAll({
+            table: "sys_journal_field",
+            query: `element_idIN${chunk.join(",")}^${journalElements}^${oldestFirst}`,
+            fields: idsOnly ? ["sys_id", "element_id"] : journalFields,
+          })
         : [],
-      client.listAll({ table: "sys_attachment", query: `table_sys_idIN${chunk.join(",")}^${notPictures}^${oldestFirst}`, fields: idsOnly ? ["sys_id", "table_sys_id"] : attachmentFields }),
+      client.listAll({
+        table: "sys_attachment",
+        query: `table_sys_idIN${chunk.join(",")}^${notPictures}^${oldestFirst}`,
+        fields: idsOnly ? ["sys_id", "table_sys_id"] : attachmentFields,
+      }),
     ]);
     for (const entry of entries) gather(journal, textOf(entry, "element_id"), entry);
     for (const file of files) gather(attachments, textOf(file, "table_sys_id"), file);

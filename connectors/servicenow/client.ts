@@ -76,11 +76,13 @@ export class ServiceNowClient {
 
   async list(request: ListRequest, what = `read ${request.table}`): Promise<ListPage> {
     const path = listPath(request);
-    if (path.length > longestPath) throw this.error("TOO_LARGE", { message: `The query on ${request.table} is too long for one call (${path.length} of ${longestPath} bytes).` });
+    if (path.length > longestPath)
+      throw this.error("TOO_LARGE", { message: `The query on ${request.table} is too long for one call (${path.length} of ${longestPath} bytes).` });
     const answer = await this.answer({ method: "GET", path });
     if (isRefused(answer)) throw this.refusal(answer, { what, write: false });
     const rows = rawRows(answer.body);
-    if (rows === undefined) throw this.error("PROTOCOL", { message: `ServiceNow answered a list of ${request.table} without its result.`, status: answer.status });
+    if (rows === undefined)
+      throw this.error("PROTOCOL", { message: `ServiceNow answered a list of ${request.table} without its result.`, status: answer.status });
     const total = Number(answer.headers["x-total-count"] ?? Number.NaN);
     return { rows, total: Number.isNaN(total) ? (request.offset ?? 0) + rows.length : total };
   }

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { isLoopback } from "../http.ts";
 
-const instanceUrl = z
-  .url({ protocol: /^https?$/ })
-  .refine((url) => !url.startsWith("http:") || isLoopback(new URL(url).hostname), "must be https (http is for this machine only)")
-  .refine((url) => {
-    const { pathname, search, username } = new URL(url);
-    return pathname === "/" && search === "" && username === "";
-  }, "must be the address of the instance alone, like https://example.service-now.com");
+const instanceUrl = z.string().superRefine((text, context) => {
+  const url = URL.parse(text);
+  const plain = url !== null && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
+  if (!plain) context.addIssue({ code: "custom", message: "must be the address of the instance alone, like https://example.service-now.com" });
+  else if (url.protocol !== "https:" && url.protocol !== "http:") context.addIssue({ code: "custom", message: "must be https" });
+});
 
 const auth = z.discriminatedUnion("type", [
   /** Inbound basic authentication is being restricted by the vendor; OAuth is the better choice [R]. */
@@ -17,17 +16,26 @@ const auth = z.discriminatedUnion("type", [
 ]);
 
 /** One ServiceNow instance as an administrator writes it down. Secrets are not part of it. */
-export const servicenowConfig = z.strictObject({
-  url: instanceUrl,
-  auth,
-  /** How far back the newest part of a table is read again, for rows that commit late, in seconds. */
-  pollOverlapSeconds: z.number().min(0).max(3600).default(10),
-  /** How long a table's schema is believed, in seconds. */
-  schemaSeconds: z.number().min(0).default(600),
-  /** For one call with its repetitions, in seconds. */
-  deadlineSeconds: z.number().positive().default(60),
-  retry: z.strictObject({ tries: z.int().min(1).max(10).default(3), baseMs: z.number().min(0).default(300), capMs: z.number().min(0).default(8000) }).prefault({}),
-});
+export const servicenowConfig = z
+  .strictObject({
+    url: instanceUrl,
+    auth,
+    /** How far back the newest part of a table is read again, for rows that commit late, in seconds. */
+    pollOverlapSeconds: z.number().min(0).max(3600).default(10),
+    /** How long a table's schema is believed, in seconds. */
+    schemaSeconds: z.number().min(0).default(600),
+    /** For one call with its repetitions, in seconds. */
+    deadlineSeconds: z.number().positive().default(60),
+    retry: z
+      .strictObject({ tries: z.int().min(1).max(10).default(3), baseMs: z.number().min(0).default(300), capMs: z.number().min(0).default(8000) })
+      .prefault({}),
+    /** Lets secrets and records go over plain http to another machine: only where the way there is safe by itself. */
+    allowHttp: z.boolean().default(false),
+  })
+  .refine(({ url, allowHttp }) => allowHttp || url.startsWith("https:") || isLoopback(URL.parse(url)?.hostname ?? "localhost"), {
+    path: ["url"],
+    error: "must be https; http is for this machine only, unless allowHttp: true says that the way to the other one is safe",
+  });
 
 export type ServiceNowConfig = z.input<typeof servicenowConfig>;
 export type ServiceNowSettings = z.output<typeof servicenowConfig>;

@@ -21,7 +21,11 @@ export async function readDictionary(client: ServiceNowClient, name: string): Pr
   const within = `nameIN${line.names.join(",")}`;
   const [entries, choices, labels] = await Promise.all([
     readable(client, { table: "sys_dictionary", query: `${within}^active=true^ORDERBYname^ORDERBYelement`, fields: dictionaryFields }),
-    readable(client, { table: "sys_choice", query: `${within}^inactive=false^language=en^ORDERBYsequence^ORDERBYsys_id`, fields: ["name", "element", "value", "label", "dependent_value"] }),
+    readable(client, {
+      table: "sys_choice",
+      query: `${within}^inactive=false^language=en^ORDERBYsequence^ORDERBYsys_id`,
+      fields: ["name", "element", "value", "label", "dependent_value"],
+    }),
     readable(client, { table: "sys_documentation", query: `${within}^language=en^ORDERBYsys_id`, fields: ["name", "element", "label", "hint"] }),
   ]);
   if (entries === undefined || entries.length === 0) return undefined;
@@ -47,7 +51,19 @@ export async function readDictionary(client: ServiceNowClient, name: string): Pr
   return tableSchema({ name, label: line.label, sampled: false, fields, columns, journals, displayColumn });
 }
 
-const dictionaryFields = ["name", "element", "column_label", "internal_type", "max_length", "mandatory", "read_only", "reference", "default_value", "display", "choice"];
+const dictionaryFields = [
+  "name",
+  "element",
+  "column_label",
+  "internal_type",
+  "max_length",
+  "mandatory",
+  "read_only",
+  "reference",
+  "default_value",
+  "display",
+  "choice",
+];
 
 interface Line {
   readonly label: string;
@@ -96,7 +112,8 @@ function choicesByElement(nearestFirst: readonly RawRow[]): Map<string, Choices>
     const entry = found.get(element) ?? { table, choices: [] };
     found.set(element, entry);
     // The same value may be listed once for each value that it depends on.
-    if (entry.table === table && value !== "" && !entry.choices.some((choice) => choice.value === value)) entry.choices.push({ value, label: textOf(row, "label") });
+    if (entry.table === table && value !== "" && !entry.choices.some((choice) => choice.value === value))
+      entry.choices.push({ value, label: textOf(row, "label") });
   }
   return new Map([...found].map(([element, { choices }]) => [element, choices]));
 }

@@ -13,7 +13,8 @@ export async function openAttachment(client: ServiceNowClient, ref: EntityRef, a
   if (!isSysId(attachmentId)) throw client.error("NOT_FOUND_OR_HIDDEN", { message: `“${attachmentId}” is not the sys_id of an attachment.` });
   const meta = rawResult(await client.json({ method: "GET", path: `/api/now/attachment/${attachmentId}` }, { what, write: false }));
   if (meta === undefined) throw client.error("PROTOCOL", { message: `ServiceNow's answer to “${what}” is without its result.` });
-  if (textOf(meta, "table_sys_id") !== ref.id) throw client.error("NOT_FOUND_OR_HIDDEN", { message: `Attachment ${attachmentId} does not belong to ${ref.type} ${ref.id}.` });
+  if (textOf(meta, "table_sys_id") !== ref.id)
+    throw client.error("NOT_FOUND_OR_HIDDEN", { message: `Attachment ${attachmentId} does not belong to ${ref.type} ${ref.id}.` });
   const bytes = await client.download(`/api/now/attachment/${attachmentId}/file`, what);
   return Readable.from(counted(client, bytes, Number(textOf(meta, "size_bytes")), what), { objectMode: false });
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { EntitySchema, Json } from "../connector.ts";
 import type { ConnectorError, ConnectorErrorCode } from "../errors.ts";
-import { type HttpAnswer, type HttpClient, retryAfterMs } from "../http.ts";
+import type { HttpAnswer, HttpClient } from "../http.ts";
+import { retryAfterMs } from "../http-retry.ts";
 
 /** What was being done, for the message and for what the answer means. */
 export interface Attempt {
@@ -38,6 +39,13 @@ export function refusalOf(http: HttpClient, answer: HttpAnswer, attempt: Attempt
     status: answer.status,
     ...(message === "" ? {} : { platformCode: http.redact(message) }),
   });
+}
+
+const instanceCodes: ReadonlySet<ConnectorErrorCode> = new Set(["AUTH_EXPIRED", "AUTH_CONFIG", "TRANSIENT", "THROTTLED", "PROTOCOL"]);
+
+/** Errors of the instance or the way to it, which every other record would meet too. */
+export function concernsInstance(error: ConnectorError): boolean {
+  return instanceCodes.has(error.code);
 }
 
 function wordsOf(body: Json | undefined): { readonly message: string; readonly detail: string } {
@@ -77,7 +85,12 @@ function codeOf(status: number, words: string, write: boolean): ConnectorErrorCo
 /** `Data Policy Exception: The following fields are mandatory: Resolution code, Resolution notes`: labels, not names [R]. */
 function mandatoryLabels(words: string): string[] {
   const list = /fields are mandatory:\s*(.+?)\s*$/s.exec(words)?.[1];
-  return list === undefined ? [] : list.split(",").map((label) => label.trim().replace(/\.$/, "")).filter((label) => label !== "");
+  return list === undefined
+    ? []
+    : list
+        .split(",")
+        .map((label) => label.trim().replace(/\.$/, ""))
+        .filter((label) => label !== "");
 }
 
 function adviceFor(code: ConnectorErrorCode, status: number, words: string): string | undefined {

@@ -3,8 +3,8 @@ import type { ServiceNowClient } from "./client.ts";
 import { encoded, holds } from "./encoding.ts";
 import { inChunks, isSysId } from "./ids.ts";
 import type { People } from "./people.ts";
-import { isEntryOf, journalBy } from "./read-back.ts";
 import { term } from "./query.ts";
+import { isEntryOf, journalBy } from "./read-back.ts";
 import type { Schemas } from "./schema.ts";
 import { type RawRow, stampOf, textOf } from "./values.ts";
 import { carriesMarker, markerText } from "./write-plan.ts";
@@ -12,7 +12,10 @@ import { carriesMarker, markerText } from "./write-plan.ts";
 /** Clocks may differ a little, and stamps are cut to the second. */
 const toleranceMs = 2000;
 
-type Lost<Kind extends LostWrite["operation"]["kind"]> = { readonly index: number; readonly lost: LostWrite & { readonly operation: Extract<LostWrite["operation"], { kind: Kind }> } };
+type Lost<Kind extends LostWrite["operation"]["kind"]> = {
+  readonly index: number;
+  readonly lost: LostWrite & { readonly operation: Extract<LostWrite["operation"], { kind: Kind }> };
+};
 
 /** Looks for writes whose answer was lost: creates by their marker, comments and attachments by content, author and time. */
 export async function locateWrites(client: ServiceNowClient, schemas: Schemas, people: People, lost: readonly LostWrite[]): Promise<(string | undefined)[]> {
@@ -28,11 +31,23 @@ export async function locateWrites(client: ServiceNowClient, schemas: Schemas, p
   };
   for (const { index, lost: write } of ofKind(lost, "create")) take(index, await createdRecord(client, schemas, write, userName, taken));
   for (const chunk of inChunks(ofKind(lost, "addComment"))) {
-    const entries = await journalBy(client, { recordIds: chunk.map(({ lost: { operation } }) => operation.ref.id).filter(isSysId), userName, since: earliest(client, chunk) });
+    const entries = await journalBy(client, {
+      recordIds: chunk.map(({ lost: { operation } }) => operation.ref.id).filter(isSysId),
+      userName,
+      since: earliest(client, chunk),
+    });
     for (const { index, lost: write } of chunk) {
       const { operation } = write;
       const comment = { recordId: operation.ref.id, element: operation.internal ? "work_notes" : "comments", body: operation.body };
-      take(index, firstOf(client, entries.filter((entry) => isEntryOf(entry, comment)), write, taken));
+      take(
+        index,
+        firstOf(
+          client,
+          entries.filter((entry) => isEntryOf(entry, comment)),
+          write,
+          taken,
+        ),
+      );
     }
   }
   for (const chunk of inChunks(ofKind(lost, "addAttachment"))) {
@@ -44,7 +59,11 @@ export async function locateWrites(client: ServiceNowClient, schemas: Schemas, p
     });
     for (const { index, lost: write } of chunk) {
       const { ref, filename, filesize } = write.operation;
-      const same = (file: RawRow) => textOf(file, "table_sys_id") === ref.id && textOf(file, "file_name") === filename && Number(textOf(file, "size_bytes")) === filesize && textOf(file, "sys_created_by") === userName;
+      const same = (file: RawRow) =>
+        textOf(file, "table_sys_id") === ref.id &&
+        textOf(file, "file_name") === filename &&
+        Number(textOf(file, "size_bytes")) === filesize &&
+        textOf(file, "sys_created_by") === userName;
       take(index, firstOf(client, files.filter(same), write, taken));
     }
   }
@@ -55,19 +74,39 @@ export async function locateWrites(client: ServiceNowClient, schemas: Schemas, p
  * By the marker in correlation_id. Where the table has no such column, or the rule filled it itself, by content: made by us
  * since then, and holding every value that was sent.
  */
-async function createdRecord(client: ServiceNowClient, schemas: Schemas, lost: LostWrite, userName: string, taken: ReadonlySet<string>): Promise<string | undefined> {
+async function createdRecord(
+  client: ServiceNowClient,
+  schemas: Schemas,
+  lost: LostWrite,
+  userName: string,
+  taken: ReadonlySet<string>,
+): Promise<string | undefined> {
   const { operation } = lost;
   if (operation.kind !== "create") return undefined;
   const table = operation.entityType;
   const schema = await schemas.table(table);
   if (carriesMarker(schema, operation.fields)) {
-    const rows = await client.listAll({ table, query: `${term("correlation_id", "=", markerText(schema, operation.marker))}^ORDERBYsys_created_on^ORDERBYsys_id`, fields: ["sys_id"] });
+    const rows = await client.listAll({
+      table,
+      query: `${term("correlation_id", "=", markerText(schema, operation.marker))}^ORDERBYsys_created_on^ORDERBYsys_id`,
+      fields: ["sys_id"],
+    });
     return rows.map((row) => textOf(row, "sys_id")).find((id) => !taken.has(id) && !lost.known.includes(id));
   }
   const values = Object.entries(operation.fields).map(([name, value]) => ({ name, sent: encoded(value, schema.columns.get(name), table) }));
   const author = /[,^]/.test(userName) ? "" : `^sys_created_by=${userName}`;
-  const rows = await client.listAll({ table, query: `sys_created_on>=${sinceStamp(client, lost.since)}${author}^ORDERBYsys_created_on^ORDERBYsys_id`, fields: ["sys_id", "sys_created_on", ...values.map(({ name }) => name)], display: true });
-  return firstOf(client, rows.filter((row) => values.every(({ name, sent }) => holds(row[name], sent, schema.columns.get(name)))), lost, taken);
+  const rows = await client.listAll({
+    table,
+    query: `sys_created_on>=${sinceStamp(client, lost.since)}${author}^ORDERBYsys_created_on^ORDERBYsys_id`,
+    fields: ["sys_id", "sys_created_on", ...values.map(({ name }) => name)],
+    display: true,
+  });
+  return firstOf(
+    client,
+    rows.filter((row) => values.every(({ name, sent }) => holds(row[name], sent, schema.columns.get(name)))),
+    lost,
+    taken,
+  );
 }
 
 /** The oldest that is neither known already nor taken, nor older than the intention. */

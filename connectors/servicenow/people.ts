@@ -42,7 +42,12 @@ export class People {
   /** One user, active ones first. */
   async find(by: { readonly email: string } | { readonly username: string }): Promise<Person | undefined> {
     const condition = "email" in by ? term("email", "=", by.email) : term("user_name", "=", by.username);
-    const { rows } = await this.#client.list({ table: "sys_user", query: `${condition}^ORDERBYDESCactive^ORDERBYsys_created_on^ORDERBYsys_id`, fields, limit: 1 });
+    const { rows } = await this.#client.list({
+      table: "sys_user",
+      query: `${condition}^ORDERBYDESCactive^ORDERBYsys_created_on^ORDERBYsys_id`,
+      fields,
+      limit: 1,
+    });
     const [row] = rows;
     return row === undefined ? undefined : personOf(row);
   }

@@ -42,7 +42,9 @@ export function term(field: string, operator: string, value: string): string {
 
 /** `fieldIN a,b`; a comma inside a value would make two of it. */
 export function termIn(field: string, values: readonly string[]): string {
-  for (const value of values) if (value.includes(",")) throw new ConnectorError("BAD_REQUEST", { message: `ServiceNow cannot look for “${value}” in a list: it holds a comma.`, fields: [field] });
+  for (const value of values)
+    if (value.includes(","))
+      throw new ConnectorError("BAD_REQUEST", { message: `ServiceNow cannot look for “${value}” in a list: it holds a comma.`, fields: [field] });
   return term(field, "IN", values.join(","));
 }
 
@@ -80,7 +82,8 @@ export async function checkedQuery(schemas: Schemas, table: string, text: string
 async function requireField(schemas: Schemas, table: string, path: string): Promise<void> {
   let current: string | undefined = table;
   for (const element of path.split(".")) {
-    if (current === undefined) throw new ConnectorError("BAD_REQUEST", { message: `“${path}” in the query on ${table} goes on where there is no reference.`, fields: [path] });
+    if (current === undefined)
+      throw new ConnectorError("BAD_REQUEST", { message: `“${path}” in the query on ${table} goes on where there is no reference.`, fields: [path] });
     const schema: TableSchema = await schemas.table(current);
     const column = schema.columns.get(element);
     if (column === undefined && !schema.journals.has(element)) throw unknownField(element, schema, path === element ? undefined : path);
@@ -122,7 +125,8 @@ function lookedUp(value: Json, column: Column, schema: TableSchema, operator: Co
   try {
     return encoded(value, column, schema.entity.entityType);
   } catch (error) {
-    if (error instanceof ConnectorError && error.code === "VALIDATION") throw new ConnectorError("BAD_REQUEST", { message: error.message, fields: [column.name] });
+    if (error instanceof ConnectorError && error.code === "VALIDATION")
+      throw new ConnectorError("BAD_REQUEST", { message: error.message, fields: [column.name] });
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { type ServiceNowClient } from "./client.ts";
+import type { ServiceNowClient } from "./client.ts";
 import { holds } from "./encoding.ts";
 import { inChunks } from "./ids.ts";
 import type { TableSchema } from "./table-schema.ts";
@@ -32,14 +32,24 @@ export async function droppedFields(client: ServiceNowClient, written: readonly 
     for (const chunk of inChunks(writes)) {
       const names = new Set(chunk.flatMap(({ values }) => Object.keys(values)));
       if (names.size === 0) continue;
-      const rows = await client.listAll({ table, query: `sys_idIN${[...new Set(chunk.map(({ recordId }) => recordId))].join(",")}^ORDERBYsys_id`, fields: ["sys_id", ...names], display: true });
+      const rows = await client.listAll({
+        table,
+        query: `sys_idIN${[...new Set(chunk.map(({ recordId }) => recordId))].join(",")}^ORDERBYsys_id`,
+        fields: ["sys_id", ...names],
+        display: true,
+      });
       const byId = new Map(rows.map((row) => [textOf(row, "sys_id"), row]));
       for (const { index, recordId, values, schema } of chunk) {
         const row = byId.get(recordId);
         // A record that is hidden from us after our own write cannot be compared.
         if (row === undefined) continue;
-        const lost = Object.entries(values).filter(([name, sent]) => lastWriter.get(`${recordId}.${name}`) === index && !holds(row[name], sent, schema.columns.get(name)));
-        dropped.set(index, lost.map(([name]) => name));
+        const lost = Object.entries(values).filter(
+          ([name, sent]) => lastWriter.get(`${recordId}.${name}`) === index && !holds(row[name], sent, schema.columns.get(name)),
+        );
+        dropped.set(
+          index,
+          lost.map(([name]) => name),
+        );
       }
     }
   }
@@ -52,14 +62,18 @@ const toleranceMs = 2000;
 /**
  * The journal entries that our comments became, by index of the write. The platform does not name them in its answer, so
  * they are looked for: on the record, by us, with that very text, not before the save. Of equal ones the newest are ours,
- * in the order in which they were written.
+ * in the order in which they were written; those in `taken` are other comments of ours, and what is found is added to it.
  */
-export async function addedCommentIds(client: ServiceNowClient, comments: readonly WrittenComment[], userName: string): Promise<Map<number, string>> {
+export async function addedCommentIds(
+  client: ServiceNowClient,
+  comments: readonly WrittenComment[],
+  userName: string,
+  taken: Set<string>,
+): Promise<Map<number, string>> {
   const ids = new Map<number, string>();
   for (const chunk of inChunks(comments)) {
-    const since = chunk.reduce((earliest, { savedAt }) => (savedAt < earliest ? savedAt : earliest), "9999-12-31 23:59:59");
+    const [since = ""] = chunk.map(({ savedAt }) => savedAt).toSorted();
     const entries = await journalBy(client, { recordIds: chunk.map(({ recordId }) => recordId), userName, since: before(since) });
-    const taken = new Set<string>();
     // Newest first, for the last written first.
     for (const comment of chunk.toReversed()) {
       const entry = entries.findLast((candidate) => !taken.has(textOf(candidate, "sys_id")) && isEntryOf(candidate, comment));
@@ -72,7 +86,10 @@ export async function addedCommentIds(client: ServiceNowClient, comments: readon
 }
 
 /** Journal entries that one user made on some records since a stamp, oldest first. */
-export async function journalBy(client: ServiceNowClient, wanted: { readonly recordIds: readonly string[]; readonly userName: string; readonly since: string }): Promise<RawRow[]> {
+export async function journalBy(
+  client: ServiceNowClient,
+  wanted: { readonly recordIds: readonly string[]; readonly userName: string; readonly since: string },
+): Promise<RawRow[]> {
   const ids = [...new Set(wanted.recordIds)].join(",");
   const author = /[,^]/.test(wanted.userName) ? "" : `^sys_created_by=${wanted.userName}`;
   const rows = await client.listAll({

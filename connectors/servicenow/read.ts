@@ -2,6 +2,7 @@ import type { Attachment, Comment, Condition, Entity, EntityRef, Json, Person, R
 import { ConnectorError } from "../errors.ts";
 import { type Children, childrenOf, versionOf } from "./children.ts";
 import { listPath, longestPath, type ServiceNowClient } from "./client.ts";
+import { concernsInstance } from "./errors.ts";
 import { inChunks, isSysId } from "./ids.ts";
 import type { People } from "./people.ts";
 import { encodedConditions, term } from "./query.ts";
@@ -26,19 +27,26 @@ export class Reader {
   /** Records whole: four calls per hundred of one table, and none for authors already known. */
   async read(refs: readonly EntityRef[]): Promise<ReadOutcome[]> {
     const found = new Map<string, Entity>();
-    for (const [type, ids] of Map.groupBy(refs, (ref) => ref.type)) {
-      const known = [...new Set(ids.map((ref) => ref.id))].filter(isSysId);
-      for (const chunk of inChunks(known)) for (const entity of await this.#readChunk(type, chunk)) found.set(keyOf(entity.ref), entity);
+    const failed = new Map<string, ConnectorError>();
+    for (const [type, ofType] of Map.groupBy(refs, (ref) => ref.type)) {
+      const ids = [...new Set(ofType.map((ref) => ref.id))].filter(isSysId);
+      try {
+        for (const chunk of inChunks(ids)) for (const entity of await this.#readChunk(type, chunk)) found.set(keyOf(entity.ref), entity);
+      } catch (error) {
+        // A table that is unknown or closed to us says nothing of the others.
+        if (!(error instanceof ConnectorError) || concernsInstance(error)) throw error;
+        failed.set(type, error);
+      }
     }
-    const missing = refs.filter((ref) => !found.has(keyOf(ref)));
+    const missing = refs.filter((ref) => !found.has(keyOf(ref)) && !failed.has(ref.type));
     const deleted = missing.length === 0 ? new Set<string>() : await this.#deletedAmong(missing);
     return refs.map((ref) => {
       const entity = found.get(keyOf(ref));
-      return entity === undefined ? { ok: false, error: this.#absent(ref, deleted) } : { ok: true, entity };
+      return entity === undefined ? { ok: false, error: failed.get(ref.type) ?? this.#absent(ref, deleted) } : { ok: true, entity };
     });
   }
 
-  /** Records by conditions; hidden rows do not end the search. */
+  /** Records by conditions; hidden rows do not end the search. Versions are those of the records alone, without comments and attachments. */
   async find(type: string, conditions: readonly Condition[], limit: number): Promise<Entity[]> {
     const schema = await this.#schemas.table(type);
     const entities: Entity[] = [];
@@ -65,7 +73,10 @@ export class Reader {
     const wanted = key.trim();
     if (wanted === "") return undefined;
     const column = isSysId(wanted) ? "sys_id" : schema.displayColumn;
-    const { rows } = await this.#client.list({ table: type, query: `${term(column, "=", wanted)}^ORDERBYsys_created_on^ORDERBYsys_id`, fields: ["sys_id"], limit: 1 }, `look up ${type} ${wanted}`);
+    const { rows } = await this.#client.list(
+      { table: type, query: `${term(column, "=", wanted)}^ORDERBYsys_created_on^ORDERBYsys_id`, fields: ["sys_id"], limit: 1 },
+      `look up ${type} ${wanted}`,
+    );
     const [row] = rows;
     return row === undefined ? undefined : { type, id: textOf(row, "sys_id") };
   }
@@ -141,7 +152,9 @@ export class Reader {
     }
     const values = condition.value as readonly Json[];
     const half = Math.ceil(values.length / 2);
-    return [values.slice(0, half), values.slice(half)].flatMap((part) => this.#fittingQueries(schema, conditions.with(position, { ...condition, value: part })));
+    return [values.slice(0, half), values.slice(half)].flatMap((part) =>
+      this.#fittingQueries(schema, conditions.with(position, { ...condition, value: part })),
+    );
   }
 }
 

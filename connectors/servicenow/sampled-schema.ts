@@ -3,7 +3,7 @@ import { ConnectorError } from "../errors.ts";
 import type { ServiceNowClient } from "./client.ts";
 import { isCustom, isSystem } from "./dictionary.ts";
 import { type TableSchema, tableSchema, unknownTable } from "./table-schema.ts";
-import { type Column, type RawRow, type RawValue } from "./values.ts";
+import type { Column, RawRow, RawValue } from "./values.ts";
 
 const sampleSize = 50;
 const journalNames = new Set(["comments", "work_notes", "comments_and_work_notes", "approval_history"]);
@@ -20,7 +20,14 @@ export async function sampledTable(client: ServiceNowClient, name: string): Prom
   const journals = new Set<string>();
   for (const element of names) {
     if (journalNames.has(element)) journals.add(element);
-    else columns.set(element, columnOf(element, rows.map((row) => row[element]).filter((raw) => raw !== undefined)));
+    else
+      columns.set(
+        element,
+        columnOf(
+          element,
+          rows.map((row) => row[element]).filter((raw) => raw !== undefined),
+        ),
+      );
   }
   const fields = [...columns.values()].map(fieldOf);
   return tableSchema({ name, label: name, sampled: true, fields, columns, journals, displayColumn: undefined });
@@ -46,7 +53,8 @@ function columnOf(element: string, seen: readonly RawValue[]): Column {
   if (filled.some((raw) => raw.value.startsWith("1970-01-") && /\d (Day|Hour|Minute|Second)/.test(raw.display_value))) return { ...column, type: "duration" };
   if (every((value) => stamp.test(value))) return { ...column, type: "instant" };
   if (every((value) => /^\d{4}-\d\d-\d\d$/.test(value))) return { ...column, type: "date" };
-  if (every((value) => /^[0-9a-f]{32}(,[0-9a-f]{32})*$/.test(value)) && element !== "sys_id" && filled.some((raw) => raw.display_value !== raw.value)) return { ...column, type: "references" };
+  if (every((value) => /^[0-9a-f]{32}(,[0-9a-f]{32})*$/.test(value)) && element !== "sys_id" && filled.some((raw) => raw.display_value !== raw.value))
+    return { ...column, type: "references" };
   const counted = element === "sys_mod_count" || element.endsWith("_count");
   if (counted && every((value) => /^\d+$/.test(value))) return { ...column, type: "integer" };
   // A value shown under another name is a choice. Digits alone prove no number: `00123` may be a code.

@@ -20,22 +20,37 @@ export class Schemas {
   /** BAD_REQUEST for a table that does not exist. */
   async table(name: string): Promise<TableSchema> {
     requireTableName(name);
-    return await this.#remembered(this.#known, name, (entry) => entry.schema, () => {
-      const schema = this.#load(name);
-      return { schema, until: Date.now() + this.#keepMs };
-    });
+    return await this.#remembered(
+      this.#known,
+      name,
+      (entry) => entry.schema,
+      () => {
+        const schema = this.#load(name);
+        return { schema, until: Date.now() + this.#keepMs };
+      },
+    );
   }
 
   /** The table and all tables below it: their journal entries and attachments go by the name of the record's own class. */
   async classes(name: string): Promise<readonly string[]> {
     requireTableName(name);
-    return await this.#remembered(this.#classes, name, (entry) => entry.classes, () => {
-      const classes = this.#loadClasses(name);
-      return { classes, until: Date.now() + this.#keepMs };
-    });
+    return await this.#remembered(
+      this.#classes,
+      name,
+      (entry) => entry.classes,
+      () => {
+        const classes = this.#loadClasses(name);
+        return { classes, until: Date.now() + this.#keepMs };
+      },
+    );
   }
 
-  async #remembered<Entry extends { readonly until: number }, Value>(map: Map<string, Entry>, name: string, pick: (entry: Entry) => Promise<Value>, make: () => Entry): Promise<Value> {
+  async #remembered<Entry extends { readonly until: number }, Value>(
+    map: Map<string, Entry>,
+    name: string,
+    pick: (entry: Entry) => Promise<Value>,
+    make: () => Entry,
+  ): Promise<Value> {
     let entry = map.get(name);
     if (entry === undefined || entry.until <= Date.now()) {
       entry = make();

@@ -46,7 +46,10 @@ export function tableSchema(table: {
 }
 
 export function unknownTable(name: string): ConnectorError {
-  return new ConnectorError("BAD_REQUEST", { message: `This ServiceNow instance has no table “${name}”.`, advice: "Use the table's name, such as incident, not its label." });
+  return new ConnectorError("BAD_REQUEST", {
+    message: `This ServiceNow instance has no table “${name}”.`,
+    advice: "Use the table's name, such as incident, not its label.",
+  });
 }
 
 /** Table names become part of addresses and queries. */

@@ -15,6 +15,11 @@ export async function uploadAttachment(client: ServiceNowClient, operation: Extr
   if (isRefused(answer)) throw client.refusal(answer, attempt);
   const row = rawResult(answer.body);
   const id = row === undefined ? "" : textOf(row, "sys_id");
-  if (id === "") throw client.error("PROTOCOL", { message: `ServiceNow's answer to “${attempt.what}” does not name the attachment.`, status: answer.status, uncertain: true });
+  if (id === "")
+    throw client.error("PROTOCOL", {
+      message: `ServiceNow's answer to “${attempt.what}” does not name the attachment.`,
+      status: answer.status,
+      uncertain: true,
+    });
   return id;
 }

@@ -12,6 +12,13 @@ const position = z.object({ at: z.string(), id: z.string(), seen: z.record(z.str
 const cursorSchema = z.object({ v: z.literal(1), records: position, journal: position, attachments: position });
 type Cursor = z.infer<typeof cursorSchema>;
 
+interface Sources {
+  readonly records: StreamSource;
+  /** Absent where the table has no journal. */
+  readonly journal: StreamSource | undefined;
+  readonly attachments: StreamSource;
+}
+
 const recordFields = ["sys_id", "sys_mod_count", "sys_updated_on"];
 
 /** Watches tables for changes. */
@@ -43,11 +50,7 @@ export class Watcher {
     if (start === undefined) return { changes: [], cursor: JSON.stringify(await this.#now(watch)), more: false };
     const sources = await this.#sources(watch);
     const records = await this.#advance(sources.records, start.records, limit);
-    const left = limit - records.rows.length;
-    const [journal, attachments] = await Promise.all([
-      this.#advance(sources.journal, start.journal, Math.ceil(left / 2)),
-      this.#advance(sources.attachments, start.attachments, Math.floor(left / 2)),
-    ]);
+    const [journal, attachments] = await this.#advanceChildren(sources, start, limit - records.rows.length);
     const next: Cursor = { v: 1, records: records.position, journal: journal.position, attachments: attachments.position };
     const seen = new Map<string, { readonly row: RawRow; readonly at: string }>();
     for (const row of records.rows) seen.set(textOf(row, "sys_id"), { row, at: textOf(row, "sys_updated_on") });
@@ -59,6 +62,16 @@ export class Watcher {
     return { changes: await this.#changes(watch, seen), cursor: JSON.stringify(next), more: records.more || journal.more || attachments.more };
   }
 
+  /** At once when each can have a part of the room that is left; a single place goes to whichever has something. */
+  async #advanceChildren(sources: Sources, from: Cursor, room: number): Promise<[StreamStep, StreamStep]> {
+    if (room >= 2) {
+      const half = Math.ceil(room / 2);
+      return await Promise.all([this.#advance(sources.journal, from.journal, half), this.#advance(sources.attachments, from.attachments, room - half)]);
+    }
+    const journal = await this.#advance(sources.journal, from.journal, room);
+    return [journal, await this.#advance(sources.attachments, from.attachments, room - journal.rows.length)];
+  }
+
   async #advance(source: StreamSource | undefined, from: StreamPosition, limit: number): Promise<StreamStep> {
     if (source === undefined) return { rows: [], position: from, more: false };
     // No room left on this page: whether there is more shows the next time.
@@ -66,13 +79,15 @@ export class Watcher {
     return await nextRows(this.#client, source, from, limit, this.#overlapMs);
   }
 
-  async #sources(watch: Watch): Promise<{ readonly records: StreamSource; readonly journal: StreamSource | undefined; readonly attachments: StreamSource }> {
+  async #sources(watch: Watch): Promise<Sources> {
     const schema = await this.#schemas.table(watch.entityType);
     const classes = (await this.#schemas.classes(watch.entityType)).join(",");
     return {
       records: { table: watch.entityType, stamp: "sys_updated_on", mark: "sys_mod_count", query: watch.query, fields: [] },
       journal:
-        schema.journals.size === 0 ? undefined : { table: "sys_journal_field", stamp: "sys_created_on", query: `nameIN${classes}^${journalElements}`, fields: ["element_id"] },
+        schema.journals.size === 0
+          ? undefined
+          : { table: "sys_journal_field", stamp: "sys_created_on", query: `nameIN${classes}^${journalElements}`, fields: ["element_id"] },
       attachments: { table: "sys_attachment", stamp: "sys_created_on", query: `table_nameIN${classes}`, fields: ["table_sys_id"] },
     };
   }

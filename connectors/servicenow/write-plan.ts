@@ -19,7 +19,7 @@ export interface PlannedCall {
   readonly values: Readonly<Record<string, string>>;
 }
 
-export const correlationDisplay = "Isobridge";
+const correlationDisplay = "Isobridge";
 
 /** Turns an operation into a call. Throws for what cannot work, so that nothing is sent that the platform would drop without a word [R]. */
 export async function plannedCall(schemas: Schemas, operation: Exclude<WriteOperation, { kind: "addAttachment" }>): Promise<PlannedCall> {
@@ -33,16 +33,23 @@ export async function plannedCall(schemas: Schemas, operation: Exclude<WriteOper
     case "addComment":
       return await plannedComment(schemas, operation);
     case "removeAttachment":
-      if (!isSysId(operation.attachmentId)) throw new ConnectorError("NOT_FOUND_OR_HIDDEN", { message: `“${operation.attachmentId}” is not the sys_id of an attachment.` });
-      return plain({ method: "DELETE", path: `/api/now/attachment/${operation.attachmentId}` }, `remove attachment ${operation.attachmentId} of ${named(operation.ref)}`);
+      if (!isSysId(operation.attachmentId))
+        throw new ConnectorError("NOT_FOUND_OR_HIDDEN", { message: `“${operation.attachmentId}” is not the sys_id of an attachment.` });
+      return plain(
+        { method: "DELETE", path: `/api/now/attachment/${operation.attachmentId}` },
+        `remove attachment ${operation.attachmentId} of ${named(operation.ref)}`,
+      );
     case "editComment":
     case "removeComment":
-      throw new ConnectorError("BAD_REQUEST", { message: `Comments in ServiceNow are journal entries: they cannot be edited or removed (${operation.commentId} of ${named(operation.ref)}).` });
+      throw new ConnectorError("BAD_REQUEST", {
+        message: `Comments in ServiceNow are journal entries: they cannot be edited or removed (${operation.commentId} of ${named(operation.ref)}).`,
+      });
   }
 }
 
 export function recordPath(ref: EntityRef): string {
-  if (!/^[a-z][a-z0-9_]*$/.test(ref.type) || !isSysId(ref.id)) throw new ConnectorError("NOT_FOUND_OR_HIDDEN", { message: `“${ref.type} ${ref.id}” is not a table and a sys_id.` });
+  if (!/^[a-z][a-z0-9_]*$/.test(ref.type) || !isSysId(ref.id))
+    throw new ConnectorError("NOT_FOUND_OR_HIDDEN", { message: `“${ref.type} ${ref.id}” is not a table and a sys_id.` });
   return `/api/now/table/${ref.type}/${ref.id}`;
 }
 
@@ -61,7 +68,8 @@ async function plannedCreate(schemas: Schemas, operation: Extract<WriteOperation
   const schema = await schemas.table(operation.entityType);
   const values = valuesOf(schema, operation.fields);
   const marker: Record<string, string> = {};
-  if (carriesMarker(schema, operation.fields)) Object.assign(marker, { correlation_id: markerText(schema, operation.marker), correlation_display: correlationDisplay });
+  if (carriesMarker(schema, operation.fields))
+    Object.assign(marker, { correlation_id: markerText(schema, operation.marker), correlation_display: correlationDisplay });
   return {
     call: { method: "POST", path: `/api/now/table/${operation.entityType}?sysparm_fields=sys_id`, body: { ...values, ...marker } },
     what: `create a record of ${operation.entityType}`,
@@ -74,16 +82,27 @@ async function plannedCreate(schemas: Schemas, operation: Extract<WriteOperation
 async function plannedUpdate(schemas: Schemas, operation: Extract<WriteOperation, { kind: "update" }>): Promise<PlannedCall> {
   const schema = await schemas.table(operation.ref.type);
   const values = valuesOf(schema, operation.fields);
-  return { call: { method: "PATCH", path: `${recordPath(operation.ref)}?sysparm_fields=sys_id`, body: values }, what: `update ${named(operation.ref)}`, repeatable: true, schema, values };
+  return {
+    call: { method: "PATCH", path: `${recordPath(operation.ref)}?sysparm_fields=sys_id`, body: values },
+    what: `update ${named(operation.ref)}`,
+    repeatable: true,
+    schema,
+    values,
+  };
 }
 
 async function plannedComment(schemas: Schemas, operation: Extract<WriteOperation, { kind: "addComment" }>): Promise<PlannedCall> {
   const schema = await schemas.table(operation.ref.type);
   const element = operation.internal ? "work_notes" : "comments";
-  if (!schema.journals.has(element)) throw new ConnectorError("BAD_REQUEST", { message: `Records of ${operation.ref.type} take no ${operation.internal ? "work notes" : "comments"}.` });
+  if (!schema.journals.has(element))
+    throw new ConnectorError("BAD_REQUEST", { message: `Records of ${operation.ref.type} take no ${operation.internal ? "work notes" : "comments"}.` });
   if (operation.body.trim() === "") throw new ConnectorError("VALIDATION", { message: `ServiceNow ignores empty comments (${named(operation.ref)}).` });
   return {
-    call: { method: "PATCH", path: `${recordPath(operation.ref)}?sysparm_fields=sys_id,sys_updated_on&sysparm_exclude_reference_link=true`, body: { [element]: operation.body } },
+    call: {
+      method: "PATCH",
+      path: `${recordPath(operation.ref)}?sysparm_fields=sys_id,sys_updated_on&sysparm_exclude_reference_link=true`,
+      body: { [element]: operation.body },
+    },
     what: `comment on ${named(operation.ref)}`,
     repeatable: false,
     schema,

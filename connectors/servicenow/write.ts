@@ -3,7 +3,7 @@ import { ConnectorError } from "../errors.ts";
 import type { HttpAnswer } from "../http.ts";
 import { batchBytes, batchItems, type RestCall, sendAlone, sendBatch } from "./batch.ts";
 import type { ServiceNowClient } from "./client.ts";
-import { isRefused } from "./errors.ts";
+import { concernsInstance, isRefused } from "./errors.ts";
 import type { People } from "./people.ts";
 import { addedCommentIds, droppedFields, type WrittenComment, type WrittenFields } from "./read-back.ts";
 import type { Schemas } from "./schema.ts";
@@ -13,6 +13,7 @@ import { type PlannedCall, plannedCall } from "./write-plan.ts";
 
 /** Attachments that are sent at the same time. */
 const uploadsAtOnce = 2;
+const mostOwnEntries = 10_000;
 
 /** Writes to one instance. */
 export class Writer {
@@ -21,6 +22,8 @@ export class Writer {
   readonly #people: People;
   /** Accounts without rights to the batch API write one by one. */
   #batchAllowed = true;
+  /** Journal entries known as ours: the same words again within a second must not be taken for the entry before. */
+  readonly #ownEntries = new Set<string>();
 
   constructor(client: ServiceNowClient, schemas: Schemas, people: People) {
     this.#client = client;
@@ -36,7 +39,9 @@ export class Writer {
     const run: Run = { operations, outcomes: [], fields: [], comments: [], sent: false };
     for (const round of rounds(operations)) await this.#round(run, round);
     await this.#readBack(run);
-    return operations.map((_, index) => run.outcomes[index] ?? { ok: false, error: this.#client.error("PROTOCOL", { message: "The write was left out.", uncertain: false }) });
+    return operations.map(
+      (_, index) => run.outcomes[index] ?? { ok: false, error: this.#client.error("PROTOCOL", { message: "The write was left out.", uncertain: false }) },
+    );
   }
 
   async #round(run: Run, round: readonly number[]): Promise<void> {
@@ -52,12 +57,13 @@ export class Writer {
       try {
         calls.push({ index, operation, ...(await plannedCall(this.#schemas, operation)) });
       } catch (error) {
-        if (!(error instanceof ConnectorError) || stopsEverything(error)) this.#giveUp(run, error);
+        if (!(error instanceof ConnectorError) || concernsInstance(error)) this.#giveUp(run, error);
         run.outcomes[index] = { ok: false, error: asConnectorError(error) };
       }
     }
     for (const batch of batches(calls)) await this.#send(run, batch);
-    for (let start = 0; start < uploads.length; start += uploadsAtOnce) await Promise.all(uploads.slice(start, start + uploadsAtOnce).map((index) => this.#upload(run, index)));
+    for (let start = 0; start < uploads.length; start += uploadsAtOnce)
+      await Promise.all(uploads.slice(start, start + uploadsAtOnce).map((index) => this.#upload(run, index)));
   }
 
   async #send(run: Run, batch: readonly Pending[]): Promise<void> {
@@ -88,7 +94,11 @@ export class Writer {
       if (outcome?.kind === "answered") this.#settle(run, pending, outcome.answer);
       // Unserviced means not begun: the batch ran out of time before [D].
       else if (outcome?.kind === "unserviced") await this.#sendAlone(run, pending);
-      else run.outcomes[pending.index] = { ok: false, error: this.#client.error("PROTOCOL", { message: `ServiceNow's batch has no word of: ${pending.what}.`, uncertain: true }) };
+      else
+        run.outcomes[pending.index] = {
+          ok: false,
+          error: this.#client.error("PROTOCOL", { message: `ServiceNow's batch has no word of: ${pending.what}.`, uncertain: true }),
+        };
     }
   }
 
@@ -105,7 +115,10 @@ export class Writer {
   #settle(run: Run, pending: Pending, answer: HttpAnswer): void {
     const { index, operation, what, schema } = pending;
     if (answer.status === 401) {
-      run.outcomes[index] = { ok: false, error: this.#client.error("AUTH_EXPIRED", { message: `ServiceNow refused to ${what}: not authenticated.`, status: 401 }) };
+      run.outcomes[index] = {
+        ok: false,
+        error: this.#client.error("AUTH_EXPIRED", { message: `ServiceNow refused to ${what}: not authenticated.`, status: 401 }),
+      };
       return;
     }
     if (isRefused(answer)) {
@@ -115,12 +128,25 @@ export class Writer {
     const row = rawResult(answer.body);
     const id = row === undefined ? "" : textOf(row, "sys_id");
     if (operation.kind === "create" && id === "") {
-      run.outcomes[index] = { ok: false, error: this.#client.error("PROTOCOL", { message: `ServiceNow's answer to “${what}” does not name the record.`, status: answer.status, uncertain: true }) };
+      run.outcomes[index] = {
+        ok: false,
+        error: this.#client.error("PROTOCOL", {
+          message: `ServiceNow's answer to “${what}” does not name the record.`,
+          status: answer.status,
+          uncertain: true,
+        }),
+      };
       return;
     }
     if (operation.kind === "addComment") {
       const savedAt = row === undefined ? "" : textOf(row, "sys_updated_on");
-      run.comments.push({ index, recordId: operation.ref.id, element: operation.internal ? "work_notes" : "comments", body: operation.body, savedAt: savedAt || stampOf(this.#client.now()) });
+      run.comments.push({
+        index,
+        recordId: operation.ref.id,
+        element: operation.internal ? "work_notes" : "comments",
+        body: operation.body,
+        savedAt: savedAt || stampOf(this.#client.now()),
+      });
       return;
     }
     run.outcomes[index] = { ok: true, id: idOf(operation, id) };
@@ -144,14 +170,20 @@ export class Writer {
   /** Fills in the ids of comments, and which fields were not kept. */
   async #readBack(run: Run): Promise<void> {
     try {
-      const ids = await addedCommentIds(this.#client, run.comments, run.comments.length === 0 ? "" : ((await this.#people.self()).username ?? ""));
+      if (this.#ownEntries.size > mostOwnEntries) this.#ownEntries.clear();
+      const userName = run.comments.length === 0 ? "" : ((await this.#people.self()).username ?? "");
+      const ids = await addedCommentIds(this.#client, run.comments, userName, this.#ownEntries);
       for (const comment of run.comments) {
         const id = ids.get(comment.index);
         run.outcomes[comment.index] = id === undefined ? { ok: false, error: this.#unseenComment(comment) } : { ok: true, id };
       }
     } catch (error) {
       const { code, message } = asConnectorError(error);
-      for (const { index } of run.comments) run.outcomes[index] = { ok: false, error: this.#client.error(code, { message: `The comment was sent, but its journal entry could not be read: ${message}`, uncertain: true }) };
+      for (const { index } of run.comments)
+        run.outcomes[index] = {
+          ok: false,
+          error: this.#client.error(code, { message: `The comment was sent, but its journal entry could not be read: ${message}`, uncertain: true }),
+        };
     }
     try {
       for (const [index, dropped] of await droppedFields(this.#client, run.fields)) {
@@ -180,15 +212,18 @@ export class Writer {
       const before = run.operations[earlier];
       if (outcome === undefined || outcome.ok || before === undefined || recordOf(before, earlier) !== key) continue;
       const { error } = outcome;
-      if (!error.uncertain && !passing.has(error.code)) continue;
-      run.outcomes[index] = { ok: false, error: this.#client.error(error.code, { message: `Not tried, because an earlier write to the same record is not settled: ${error.message}` }) };
+      if (!error.uncertain && !concernsInstance(error)) continue;
+      run.outcomes[index] = {
+        ok: false,
+        error: this.#client.error(error.code, { message: `Not tried, because an earlier write to the same record is not settled: ${error.message}` }),
+      };
       return true;
     }
     return false;
   }
 
   #failAll(run: Run, pending: readonly { readonly index: number }[], failure: ConnectorError): void {
-    if (!failure.uncertain && stopsEverything(failure)) this.#giveUp(run, failure);
+    if (!failure.uncertain && concernsInstance(failure)) this.#giveUp(run, failure);
     for (const { index } of pending) run.outcomes[index] = { ok: false, error: failure };
   }
 
@@ -212,13 +247,6 @@ interface Pending extends PlannedCall {
   readonly operation: Exclude<WriteOperation, { kind: "addAttachment" }>;
 }
 
-const passing: ReadonlySet<string> = new Set(["TRANSIENT", "THROTTLED", "AUTH_EXPIRED", "AUTH_CONFIG"]);
-
-/** Errors that every further call would meet too. */
-function stopsEverything(error: ConnectorError): boolean {
-  return error.code === "AUTH_CONFIG" || error.code === "AUTH_EXPIRED" || error.code === "TRANSIENT" || error.code === "THROTTLED";
-}
-
 function rounds(operations: readonly WriteOperation[]): number[][] {
   const result: number[][] = [];
   const depth = new Map<string, number>();
@@ -226,7 +254,9 @@ function rounds(operations: readonly WriteOperation[]): number[][] {
     const key = recordOf(operation, index);
     const round = depth.get(key) ?? 0;
     depth.set(key, round + 1);
-    (result[round] ??= []).push(index);
+    const group = result[round] ?? [];
+    group.push(index);
+    result[round] = group;
   }
   return result;
 }

@@ -2,9 +2,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { z } from "zod";
-import { Clock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { type Fault, type FaultEffect, Faults, faultSchema } from "./faults.ts";
 
 export interface LoggedRequest {
@@ -123,7 +124,7 @@ async function cutShort(response: Response, bindings: HttpBindings): Promise<Res
   bindings.outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), "content-length": String(bytes.length + 1) });
   await new Promise((resolve) => bindings.outgoing.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), resolve));
   bindings.incoming.socket.destroy();
-  return new Response(null, { headers: { "x-hono-already-sent": "true" } });
+  return RESPONSE_ALREADY_SENT;
 }
 
 async function loggableBody(request: Request): Promise<string> {

@@ -5,7 +5,13 @@ import { readConfiguration } from "../configuration/file.ts";
 import { openNode } from "../server/node.ts";
 
 /** Applies a configuration file and prints what was done, or with `dryRun` what would be. */
-export async function applyCommand(options: { readonly file: string; readonly dryRun: boolean; readonly folder: string; readonly databaseUrl?: string | undefined; readonly key?: string | undefined }): Promise<void> {
+export async function applyCommand(options: {
+  readonly file: string;
+  readonly dryRun: boolean;
+  readonly folder: string;
+  readonly databaseUrl?: string | undefined;
+  readonly key?: string | undefined;
+}): Promise<void> {
   const configuration = await readConfiguration(options.file);
   const node = await openNode({ ...options, join: true, log: pino({ level: "silent" }) });
   try {

@@ -4,7 +4,12 @@ import { Runner } from "../sync/runner.ts";
 import { untilAskedToStop } from "./shutdown.ts";
 
 /** Runs one more runner on a node's database until it is asked to stop. */
-export async function runnerCommand(options: { readonly folder: string; readonly databaseUrl?: string | undefined; readonly key?: string | undefined; readonly log: Logger }): Promise<void> {
+export async function runnerCommand(options: {
+  readonly folder: string;
+  readonly databaseUrl?: string | undefined;
+  readonly key?: string | undefined;
+  readonly log: Logger;
+}): Promise<void> {
   const stop = untilAskedToStop();
   const node = await openNode({ ...options, join: true });
   try {

@@ -51,7 +51,11 @@ async function connect(options: StartOptions, node: OpenNode, world: World, tell
   await writeFile(file, world.configuration);
   const means = { db: node.db, vault: node.vault, compiler: await node.compiler(), environment: world.environment };
   const plan = await applyConfiguration(means, parseConfiguration(world.configuration, file), { dryRun: false, author: "demonstration" });
-  tell(plan.steps.length === 0 ? "They are connected already, as last time." : "Connected them: default rules published on both sides, trigger urgency=1 on incident.");
+  tell(
+    plan.steps.length === 0
+      ? "They are connected already, as last time."
+      : "Connected them: default rules published on both sides, trigger urgency=1 on incident.",
+  );
 }
 
 interface Scene {

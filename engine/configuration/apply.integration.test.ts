@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type SalesforceSimulator, simulatedAccounts, startSalesforceSimulator } from "../../connectors/salesforce/simulator/simulator.ts";
-import { seededAccounts, type ServiceNowSimulator, startServiceNowSimulator } from "../../connectors/servicenow/simulator/simulator.ts";
+import { type ServiceNowSimulator, seededAccounts, startServiceNowSimulator } from "../../connectors/servicenow/simulator/simulator.ts";
 import { createDatabase } from "../../test/database.ts";
 import { type OpenNode, openNode } from "../server/node.ts";
 import { listConnections, listInstances, listSides, listTriggers } from "../store/configuration.ts";
@@ -114,7 +114,12 @@ describe("applying a configuration", () => {
       ["active: true", "active: false"],
       ["query: urgency=1", "query: urgency=2"],
     ]);
-    expect(lines(await apply(changed))).toEqual(["change instance helpdesk", "change connection support", "create trigger incident on support/SN", "stop trigger incident on support/SN"]);
+    expect(lines(await apply(changed))).toEqual([
+      "change instance helpdesk",
+      "change connection support",
+      "create trigger incident on support/SN",
+      "stop trigger incident on support/SN",
+    ]);
     expect((await listTriggers(node.db)).map(({ query, active }) => `${query} ${active}`).sort()).toEqual(["urgency=1 false", "urgency=2 true"]);
     expect(lines(await apply(changed))).toEqual([]);
   });
@@ -122,7 +127,10 @@ describe("applying a configuration", () => {
   test("publishes the rules of the folder as new versions, and leaves what is right alone", async () => {
     await apply(yaml());
     await mkdir(join(folder, "rules", "support", "SN"), { recursive: true });
-    await writeFile(join(folder, "rules", "support", "SN", "outgoing.ts"), 'if (entity.entityType == "incident") {\n  replica.key = entity.number\n  replica.summary = entity.short_description\n}\n');
+    await writeFile(
+      join(folder, "rules", "support", "SN", "outgoing.ts"),
+      'if (entity.entityType == "incident") {\n  replica.key = entity.number\n  replica.summary = entity.short_description\n}\n',
+    );
     expect(lines(await apply(yaml()))).toEqual(["publish rule support/SN/outgoing.ts"]);
     expect(lines(await apply(yaml()))).toEqual([]);
     const { items } = await rulePage(node.db, { limit: 50 }, { connection: "support", side: "SN", direction: "outgoing", versions: true });
@@ -169,7 +177,10 @@ describe("a configuration is refused, and nothing half-done stays behind,", () =
 
   test("when a rule does not check, with its name, line and column", async () => {
     await mkdir(join(folder, "rules", "support", "SN"), { recursive: true });
-    await writeFile(join(folder, "rules", "support", "SN", "outgoing.ts"), 'replica.key = "x"\nif (entity.entityType == "incident") replica.summary = entity.short_descripton\n');
+    await writeFile(
+      join(folder, "rules", "support", "SN", "outgoing.ts"),
+      'replica.key = "x"\nif (entity.entityType == "incident") replica.summary = entity.short_descripton\n',
+    );
     expect(await refusal(yaml())).toMatch(/rules\/support\/SN\/outgoing\.ts:2:\d+: .*short_descripton.*short_description/);
     await expectNothing();
   });

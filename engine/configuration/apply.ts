@@ -11,12 +11,12 @@ import {
   listInstances,
   listSides,
   listTriggers,
+  type SideRow,
   saveConnection,
   saveInstance,
   saveSide,
   saveTrigger,
   sealedSecretsOf,
-  type SideRow,
   type TriggerRow,
 } from "../store/configuration.ts";
 import type { Db, Tx } from "../store/database.ts";
@@ -24,7 +24,15 @@ import { activeSource } from "../store/rule-versions.ts";
 import type { ConnectionId, Direction, InstanceId, Position } from "../store/schema.ts";
 import { Secret, type Vault } from "../store/secrets.ts";
 import { type CheckedRule, checkRule, defaultRule, publish, RuleRefused, schemasOf } from "../sync/publish.ts";
-import { type Configuration, ConfigurationError, type ConnectionEntry, type InstanceEntry, type SecretSource, type SideEntry, type TriggerEntry } from "./file.ts";
+import {
+  type Configuration,
+  ConfigurationError,
+  type ConnectionEntry,
+  type InstanceEntry,
+  type SecretSource,
+  type SideEntry,
+  type TriggerEntry,
+} from "./file.ts";
 
 export interface PlanStep {
   readonly action: "create" | "change" | "publish" | "stop";
@@ -52,7 +60,11 @@ export interface ApplyMeans {
  * do not check) is tried first; then all is written in one transaction, so that a refusal leaves nothing half-done. With
  * `dryRun` nothing is written. Throws {@link ConfigurationError} with a line for each thing that is wrong.
  */
-export async function applyConfiguration(means: ApplyMeans, configuration: Configuration, options: { readonly dryRun: boolean; readonly author: string }): Promise<Plan> {
+export async function applyConfiguration(
+  means: ApplyMeans,
+  configuration: Configuration,
+  options: { readonly dryRun: boolean; readonly author: string },
+): Promise<Plan> {
   const secrets = await resolveSecrets(configuration, means.environment);
   const present = await loadPresent(means.db);
   const connectors = new Map<string, Connector>();
@@ -69,7 +81,8 @@ export async function applyConfiguration(means: ApplyMeans, configuration: Confi
       steps: [...instances.flatMap(({ change }) => (change === undefined ? [] : [change])), ...connections.flatMap((connection) => connection.steps)],
       leftAlone: leftAlone(present, configuration),
     };
-    if (!options.dryRun && plan.steps.length > 0) await means.db.transaction().execute(async (tx) => await write(tx, means.vault, wanted, instances, connections, options.author));
+    if (!options.dryRun && plan.steps.length > 0)
+      await means.db.transaction().execute(async (tx) => await write(tx, means.vault, wanted, instances, connections, options.author));
     return plan;
   } finally {
     await Promise.all([...connectors.values()].map(async (connector) => await connector.close()));
@@ -141,13 +154,24 @@ interface InstancePlan {
   readonly change: PlanStep | undefined;
 }
 
-function planInstances(means: ApplyMeans, present: Present, wanted: Wanted, fingerprints: ReadonlyMap<InstanceId, ReadonlyMap<string, string>>): InstancePlan[] {
+function planInstances(
+  means: ApplyMeans,
+  present: Present,
+  wanted: Wanted,
+  fingerprints: ReadonlyMap<InstanceId, ReadonlyMap<string, string>>,
+): InstancePlan[] {
   return wanted.configuration.instances.map((entry): InstancePlan => {
     const what = `instance ${entry.name}`;
     const there = present.instances.get(entry.name);
-    if (there === undefined) return { entry, change: { action: "create", what, detail: `${platforms[entry.platform]?.label ?? entry.platform} at ${String(entry.config["url"] ?? "")}` } };
+    if (there === undefined)
+      return {
+        entry,
+        change: { action: "create", what, detail: `${platforms[entry.platform]?.label ?? entry.platform} at ${String(entry.config["url"] ?? "")}` },
+      };
     if (there.platform !== entry.platform) {
-      wanted.problems.push(`${wanted.configuration.path}: instances.${entry.name}.platform: is ${there.platform} on this node and cannot become ${entry.platform}; give the new instance another name`);
+      wanted.problems.push(
+        `${wanted.configuration.path}: instances.${entry.name}.platform: is ${there.platform} on this node and cannot become ${entry.platform}; give the new instance another name`,
+      );
       return { entry, change: undefined };
     }
     const changed: string[] = [];
@@ -206,7 +230,8 @@ async function planConnection(means: ApplyMeans, present: Present, wanted: Wante
   const steps: PlanStep[] = [];
   const what = `connection ${entry.name}`;
   const there = present.connections.get(entry.name);
-  if (there === undefined) steps.push({ action: "create", what, detail: `${entry.left.name} (${entry.left.instance}) and ${entry.right.name} (${entry.right.instance})` });
+  if (there === undefined)
+    steps.push({ action: "create", what, detail: `${entry.left.name} (${entry.left.instance}) and ${entry.right.name} (${entry.right.instance})` });
   else if (there.active !== entry.active) steps.push({ action: "change", what, detail: entry.active ? "resume" : "pause" });
   const sides: SidePlan[] = [];
   for (const position of ["left", "right"] as const) {
@@ -219,7 +244,8 @@ async function planConnection(means: ApplyMeans, present: Present, wanted: Wante
       );
       continue;
     }
-    if (existing !== undefined && existing.name !== side.name) steps.push({ action: "change", what: `side ${entry.name}/${existing.name}`, detail: `renamed to ${side.name}` });
+    if (existing !== undefined && existing.name !== side.name)
+      steps.push({ action: "change", what: `side ${entry.name}/${existing.name}`, detail: `renamed to ${side.name}` });
     const planned = await planSide(means, present, wanted, entry, position, existing);
     sides.push(planned.plan);
     steps.push(...planned.steps);
@@ -239,14 +265,17 @@ async function planSide(
   const steps: PlanStep[] = [];
   const where = `${connection.name}/${entry.name}`;
   const triggers = existing === undefined ? [] : present.triggers.filter((trigger) => trigger.sideId === existing.id);
-  const same = (a: { entityType: string; query: string }, b: { entityType: string; query: string }): boolean => a.entityType === b.entityType && a.query === b.query;
+  const same = (a: { entityType: string; query: string }, b: { entityType: string; query: string }): boolean =>
+    a.entityType === b.entityType && a.query === b.query;
   const newTriggers = entry.triggers.filter((trigger) => !triggers.some((other) => same(other, trigger)));
   const changedTriggers = entry.triggers.filter((trigger) => triggers.some((other) => same(other, trigger) && other.active !== trigger.active));
   const goneTriggers = triggers.filter((other) => other.active && !entry.triggers.some((trigger) => same(other, trigger)));
   for (const [index, trigger] of entry.triggers.entries()) {
     const isNew = newTriggers.includes(trigger);
-    if (isNew) steps.push({ action: "create", what: `trigger ${trigger.entityType} on ${where}`, detail: trigger.query === "" ? "every record" : trigger.query });
-    if (changedTriggers.includes(trigger)) steps.push({ action: "change", what: `trigger ${trigger.entityType} on ${where}`, detail: trigger.active ? "resume" : "pause" });
+    if (isNew)
+      steps.push({ action: "create", what: `trigger ${trigger.entityType} on ${where}`, detail: trigger.query === "" ? "every record" : trigger.query });
+    if (changedTriggers.includes(trigger))
+      steps.push({ action: "change", what: `trigger ${trigger.entityType} on ${where}`, detail: trigger.active ? "resume" : "pause" });
     if (!isNew || !trigger.active) continue;
     try {
       await connectorOf(wanted, entry.instance).checkQuery(trigger);
@@ -262,7 +291,10 @@ async function planSide(
     const rule = await ruleText(wanted.configuration, connection, entry, direction, means.db, existing);
     if (rule === undefined) continue;
     try {
-      schemas ??= await schemasOf(connectorOf(wanted, entry.instance), entry.triggers.map((trigger) => trigger.entityType));
+      schemas ??= await schemasOf(
+        connectorOf(wanted, entry.instance),
+        entry.triggers.map((trigger) => trigger.entityType),
+      );
       rules.push({ ...(await checkRule(means.compiler, schemas, { name: rule.name, direction, source: rule.source })), note: rule.note });
       steps.push({ action: "publish", what: `rule ${where}/${direction}.ts`, detail: rule.note });
     } catch (error) {
@@ -290,12 +322,18 @@ async function ruleText(
   const active = existing === undefined ? undefined : await activeSource(db, existing.id, direction);
   if (own !== undefined) {
     const shown = relative(process.cwd(), path);
-    return active?.source === own ? undefined : { name: shown.startsWith("..") ? path : shown, source: own, note: `from ${shown.startsWith("..") ? path : shown}` };
+    return active?.source === own
+      ? undefined
+      : { name: shown.startsWith("..") ? path : shown, source: own, note: `from ${shown.startsWith("..") ? path : shown}` };
   }
   if (active !== undefined) return undefined;
   const instance = configuration.instances.find((candidate) => candidate.name === side.instance);
   if (instance === undefined) return undefined;
-  return { name: `${instance.platform} default ${direction}.ts`, source: await defaultRule(instance.platform, direction), note: `default rule for ${platforms[instance.platform]?.label ?? instance.platform}` };
+  return {
+    name: `${instance.platform} default ${direction}.ts`,
+    source: await defaultRule(instance.platform, direction),
+    note: `default rule for ${platforms[instance.platform]?.label ?? instance.platform}`,
+  };
 }
 
 function leftAlone(present: Present, configuration: Configuration): string[] {
@@ -305,7 +343,14 @@ function leftAlone(present: Present, configuration: Configuration): string[] {
   ];
 }
 
-async function write(tx: Tx, vault: Vault, wanted: Wanted, instances: readonly InstancePlan[], connections: readonly ConnectionPlan[], author: string): Promise<void> {
+async function write(
+  tx: Tx,
+  vault: Vault,
+  wanted: Wanted,
+  instances: readonly InstancePlan[],
+  connections: readonly ConnectionPlan[],
+  author: string,
+): Promise<void> {
   for (const { entry, change } of instances) {
     if (change === undefined) continue;
     const secrets = [...(wanted.secrets.get(entry.name) ?? [])].map(([name, secret]) => {

@@ -45,17 +45,36 @@ describe("a configuration file", () => {
       { name: "sales", platform: "salesforce", pollIntervalMs: 15_000 },
       { name: "helpdesk", platform: "servicenow", pollIntervalMs: 30_000 },
     ]);
-    expect(configuration.connections[0]).toMatchObject({ name: "support", active: true, right: { name: "SN", triggers: [{ entityType: "incident", query: "urgency=1", active: true }] } });
+    expect(configuration.connections[0]).toMatchObject({
+      name: "support",
+      active: true,
+      right: { name: "SN", triggers: [{ entityType: "incident", query: "urgency=1", active: true }] },
+    });
   });
 
   test.each<[string, string, string, RegExp]>([
     ["an unknown key at the top", "connections:", "conections:", /^isobridge\.yaml:16:1: conections: is not a known key here/],
-    ["an unknown key of an instance", "    url: https://acme.service-now.com", "    url: https://acme.service-now.com\n    usr: x", /^isobridge\.yaml:12:5: instances\.helpdesk\.usr: is not a known key here/],
+    [
+      "an unknown key of an instance",
+      "    url: https://acme.service-now.com",
+      "    url: https://acme.service-now.com\n    usr: x",
+      /^isobridge\.yaml:12:5: instances\.helpdesk\.usr: is not a known key here/,
+    ],
     ["an unknown key of a sign-in", "username: sync }", "usrname: sync }", /isobridge\.yaml:12:\d+: instances\.helpdesk\.auth/],
     ["an unknown platform", "platform: servicenow", "platform: jira", /^isobridge\.yaml:10:5: instances\.helpdesk\.platform: .*salesforce.*servicenow/],
-    ["a secret that stands in the file", "{ env: SALES_SECRET }", "hunter2", /^isobridge\.yaml:8:7: instances\.sales\.secrets\.clientSecret: must be \{env: NAME\} or \{file: path\}/],
+    [
+      "a secret that stands in the file",
+      "{ env: SALES_SECRET }",
+      "hunter2",
+      /^isobridge\.yaml:8:7: instances\.sales\.secrets\.clientSecret: must be \{env: NAME\} or \{file: path\}/,
+    ],
     ["a missing secret", "      clientSecret: { env: SALES_SECRET }", "      {}", /instances\.sales\.secrets: the secret clientSecret is missing/],
-    ["an instance that is not there", "instance: helpdesk", "instance: helpdeks", /^isobridge\.yaml:20:7: connections\.support\.right\.instance: there is no instance "helpdeks" in this file; did you mean "helpdesk"\?/],
+    [
+      "an instance that is not there",
+      "instance: helpdesk",
+      "instance: helpdeks",
+      /^isobridge\.yaml:20:7: connections\.support\.right\.instance: there is no instance "helpdeks" in this file; did you mean "helpdesk"\?/,
+    ],
     ["two sides of one name", "name: SN", "name: SF", /both sides are called "SF"/],
     ["a duration without a unit", "poll: 30s", "poll: 30", /isobridge\.yaml:15:5: instances\.helpdesk\.poll/],
     ["broken YAML", "version: 1", "version: [1", /^isobridge\.yaml:\d+:\d+: this is not valid YAML/],

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { isNode, isMap, LineCounter, type Node as YamlNode, parseDocument } from "yaml";
+import { isMap, isNode, LineCounter, parseDocument, type Node as YamlNode } from "yaml";
 import { z } from "zod";
 import { platforms } from "../../connectors/platforms.ts";
 import type { Json } from "../replica/json.ts";
@@ -91,7 +91,9 @@ const defaultPollMs = 15_000;
 export async function readConfiguration(path: string): Promise<Configuration> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new ConfigurationError([
-      error.code === "ENOENT" ? `${path}: there is no such file. Name the file to apply: isobridge apply isobridge.yaml` : `${path}: cannot be read: ${error.message}`,
+      error.code === "ENOENT"
+        ? `${path}: there is no such file. Name the file to apply: isobridge apply isobridge.yaml`
+        : `${path}: cannot be read: ${error.message}`,
     ]);
   });
   return parseConfiguration(text, path);
@@ -110,7 +112,9 @@ export function parseConfiguration(text: string, path: string): Configuration {
 
   const problems: string[] = [];
   const say = (where: readonly PropertyKey[], message: string, key?: string): void => {
-    problems.push(`${at(offsetOf(document.contents, where, key))}: ${[...where, ...(key === undefined ? [] : [key])].map(String).join(".") || "the file"}: ${message}`);
+    problems.push(
+      `${at(offsetOf(document.contents, where, key))}: ${[...where, ...(key === undefined ? [] : [key])].map(String).join(".") || "the file"}: ${message}`,
+    );
   };
   const parsed = file.safeParse(document.toJS() ?? {});
   if (!parsed.success) {
@@ -122,11 +126,15 @@ export function parseConfiguration(text: string, path: string): Configuration {
     const platform = platforms[platformName];
     const where = ["instances", instanceName];
     const config = platform?.config.safeParse(rest);
-    if (config?.success === false) for (const issue of config.error.issues) sayIssue({ ...issue, path: [...where, ...issue.path] } as z.core.$ZodIssue, say, ["platform", "poll", "secrets"]);
+    if (config?.success === false)
+      for (const issue of config.error.issues)
+        sayIssue({ ...issue, path: [...where, ...issue.path] } as z.core.$ZodIssue, say, ["platform", "poll", "secrets"]);
     if (platform !== undefined && config?.success === true) {
       const needed = platform.secretsOf(config.data as Json);
-      for (const secret of needed) if (secrets?.[secret] === undefined) say([...where, "secrets"], `the secret ${secret} is missing; add ${secret}: {env: NAME} or {file: path}`);
-      for (const secret of Object.keys(secrets ?? {})) if (!needed.includes(secret)) say([...where, "secrets"], `is not a secret of this sign-in; it needs ${needed.join(", ") || "none"}`, secret);
+      for (const secret of needed)
+        if (secrets?.[secret] === undefined) say([...where, "secrets"], `the secret ${secret} is missing; add ${secret}: {env: NAME} or {file: path}`);
+      for (const secret of Object.keys(secrets ?? {}))
+        if (!needed.includes(secret)) say([...where, "secrets"], `is not a secret of this sign-in; it needs ${needed.join(", ") || "none"}`, secret);
     }
     return { name: instanceName, platform: platformName, config: rest as Record<string, Json>, secrets: secrets ?? {}, pollIntervalMs: poll ?? defaultPollMs };
   });
@@ -136,9 +144,13 @@ export function parseConfiguration(text: string, path: string): Configuration {
       const instanceName = entry[position].instance;
       if (parsed.data.instances[instanceName] !== undefined) continue;
       const near = closest(instanceName, Object.keys(parsed.data.instances));
-      say(["connections", connectionName, position, "instance"], `there is no instance ${JSON.stringify(instanceName)} in this file${near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`}`);
+      say(
+        ["connections", connectionName, position, "instance"],
+        `there is no instance ${JSON.stringify(instanceName)} in this file${near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`}`,
+      );
     }
-    if (entry.left.name === entry.right.name) say(["connections", connectionName, "right", "name"], `both sides are called ${JSON.stringify(entry.left.name)}; give each a short name of its own`);
+    if (entry.left.name === entry.right.name)
+      say(["connections", connectionName, "right", "name"], `both sides are called ${JSON.stringify(entry.left.name)}; give each a short name of its own`);
     for (const position of ["left", "right"] as const) {
       const seen = new Set<string>();
       for (const [index, { entityType, query }] of entry[position].triggers.entries()) {

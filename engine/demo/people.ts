@@ -11,7 +11,12 @@ export class DeskAgent {
   readonly #http: AxiosInstance;
 
   constructor(url: string) {
-    this.#http = axios.create({ baseURL: `${url}/api/now`, auth: { username: seededAccounts.maya.userName, password: seededAccounts.maya.password }, headers: { accept: "application/json" }, proxy: false });
+    this.#http = axios.create({
+      baseURL: `${url}/api/now`,
+      auth: { username: seededAccounts.maya.userName, password: seededAccounts.maya.password },
+      headers: { accept: "application/json" },
+      proxy: false,
+    });
   }
 
   async report(incident: Readonly<Record<string, string>>): Promise<Row> {
@@ -23,7 +28,10 @@ export class DeskAgent {
   }
 
   async attach(sysId: string, filename: string, mimetype: string, bytes: Buffer): Promise<void> {
-    await this.#http.post("/attachment/file", bytes, { params: { table_name: "incident", table_sys_id: sysId, file_name: filename }, headers: { "content-type": mimetype } });
+    await this.#http.post("/attachment/file", bytes, {
+      params: { table_name: "incident", table_sys_id: sysId, file_name: filename },
+      headers: { "content-type": mimetype },
+    });
   }
 
   async incident(sysId: string): Promise<Row> {
@@ -32,12 +40,14 @@ export class DeskAgent {
 
   /** Incidents that fit an encoded query. */
   async incidents(query: string): Promise<readonly Row[]> {
-    return (await this.#http.get<{ result: Row[] }>("/table/incident", { params: { sysparm_query: `${query}^ORDERBYsys_id`, sysparm_limit: 10_000 } })).data.result;
+    return (await this.#http.get<{ result: Row[] }>("/table/incident", { params: { sysparm_query: `${query}^ORDERBYsys_id`, sysparm_limit: 10_000 } })).data
+      .result;
   }
 
   /** Comments and work notes, oldest first. */
   async journal(sysId: string): Promise<readonly Row[]> {
-    return (await this.#http.get<{ result: Row[] }>("/table/sys_journal_field", { params: { sysparm_query: `element_id=${sysId}^ORDERBYsys_created_on` } })).data.result;
+    return (await this.#http.get<{ result: Row[] }>("/table/sys_journal_field", { params: { sysparm_query: `element_id=${sysId}^ORDERBYsys_created_on` } }))
+      .data.result;
   }
 }
 
@@ -55,7 +65,9 @@ export class SalesAgent {
     const { clientId, clientSecret } = simulatedAccounts.app;
     const form = new URLSearchParams({ grant_type: "password", client_id: clientId, client_secret: clientSecret, username, password });
     const { data } = await axios.post<{ access_token: string; instance_url: string }>(`${url}/services/oauth2/token`, form, { proxy: false });
-    return new SalesAgent(axios.create({ baseURL: `${data.instance_url}/services/data/v60.0`, headers: { authorization: `Bearer ${data.access_token}` }, proxy: false }));
+    return new SalesAgent(
+      axios.create({ baseURL: `${data.instance_url}/services/data/v60.0`, headers: { authorization: `Bearer ${data.access_token}` }, proxy: false }),
+    );
   }
 
   async query(soql: string): Promise<readonly Row[]> {

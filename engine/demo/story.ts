@@ -45,10 +45,16 @@ export async function playStory({ world, tell, patienceMs, quietMs }: StoryOptio
   const incident = await desk.report({ short_description: subject, description: "Customers see an empty page since 7 o'clock.", urgency: "1", impact: "1" });
   const incidentId = String(incident["sys_id"]);
   const quiet = await desk.report({ short_description: `Printer is slow (${subject})`, urgency: "3", impact: "3" });
-  const found = await until(async () => (await sales.query(`SELECT Id, CaseNumber, Subject, Description, Status FROM Case WHERE Subject = '${soqlText(subject)}'`))[0]);
+  const found = await until(
+    async () => (await sales.query(`SELECT Id, CaseNumber, Subject, Description, Status FROM Case WHERE Subject = '${soqlText(subject)}'`))[0],
+  );
   const caseId = String(found?.["Id"] ?? "");
   const caseNumber = String(found?.["CaseNumber"] ?? "");
-  fact("incident created → case created", found?.["Description"] === "Customers see an empty page since 7 o'clock.", found === undefined ? "no case" : `${String(incident["number"])} is case ${caseNumber}`);
+  fact(
+    "incident created → case created",
+    found?.["Description"] === "Customers see an empty page since 7 o'clock.",
+    found === undefined ? "no case" : `${String(incident["number"])} is case ${caseNumber}`,
+  );
   if (found === undefined) return facts;
 
   tell(`ServiceNow: ${desk.name} comments for the customer, and writes a work note for colleagues`);
@@ -60,7 +66,9 @@ export async function playStory({ world, tell, patienceMs, quietMs }: StoryOptio
 
   tell(`Salesforce: ${sales.name} answers on case ${caseNumber}`);
   await sales.comment(caseId, "The customer asks when it will work again.");
-  const back = await until(async () => (await desk.journal(incidentId)).find((entry) => entry["element"] === "comments" && String(entry["value"]).includes("when it will work again")));
+  const back = await until(async () =>
+    (await desk.journal(incidentId)).find((entry) => entry["element"] === "comments" && String(entry["value"]).includes("when it will work again")),
+  );
   fact("a public comment travels to the incident", back !== undefined, back === undefined ? "no comment" : `"${String(back["value"])}"`);
 
   tell(`ServiceNow: ${desk.name} attaches a screenshot`);
@@ -69,10 +77,18 @@ export async function playStory({ world, tell, patienceMs, quietMs }: StoryOptio
   const file = await until(async () => {
     const [link] = await sales.query(`SELECT ContentDocumentId FROM ContentDocumentLink WHERE LinkedEntityId = '${caseId}'`);
     if (link === undefined) return undefined;
-    return (await sales.query(`SELECT Id, Title, PathOnClient FROM ContentVersion WHERE ContentDocumentId = '${String(link["ContentDocumentId"])}' AND IsLatest = true`))[0];
+    return (
+      await sales.query(
+        `SELECT Id, Title, PathOnClient FROM ContentVersion WHERE ContentDocumentId = '${String(link["ContentDocumentId"])}' AND IsLatest = true`,
+      )
+    )[0];
   });
   const bytes = file === undefined ? undefined : await sales.download(String(file["Id"]));
-  fact("an attachment travels, byte for byte", bytes !== undefined && sha256(bytes) === sha256(picture), file === undefined ? "no file" : `${String(file["PathOnClient"])}, ${bytes?.length ?? 0} bytes`);
+  fact(
+    "an attachment travels, byte for byte",
+    bytes !== undefined && sha256(bytes) === sha256(picture),
+    file === undefined ? "no file" : `${String(file["PathOnClient"])}, ${bytes?.length ?? 0} bytes`,
+  );
 
   tell(`Salesforce: ${sales.name} sets the status of case ${caseNumber} to Working`);
   await sales.change(caseId, { Status: "Working" });
@@ -80,7 +96,11 @@ export async function playStory({ world, tell, patienceMs, quietMs }: StoryOptio
     const now = await desk.incident(incidentId);
     return now["state"] === "2" ? now : undefined;
   });
-  fact("the case's status changes the incident's state", working !== undefined, `state ${String((await desk.incident(incidentId))["state"])}${working === undefined ? "" : " (In Progress)"}`);
+  fact(
+    "the case's status changes the incident's state",
+    working !== undefined,
+    `state ${String((await desk.incident(incidentId))["state"])}${working === undefined ? "" : " (In Progress)"}`,
+  );
 
   tell(`ServiceNow: ${desk.name} changes the summary`);
   const newSubject = `${subject}: payment gateway`;
@@ -94,8 +114,16 @@ export async function playStory({ world, tell, patienceMs, quietMs }: StoryOptio
   const after = await stateOf(desk, sales, incidentId, caseId);
   fact("an edit made by us is not echoed", before === after, before === after ? "not one save of either record" : `${before} became ${after}`);
   const caseComments = await comments();
-  fact("each comment arrived once", caseComments.length === 2, `${caseComments.length} comments on the case, ${(await desk.journal(incidentId)).filter((entry) => entry["element"] === "comments").length} on the incident`);
-  fact("a work note does not travel", !caseComments.some((comment) => String(comment["CommentBody"]).includes("payment gateway. Do not tell")), "no trace of it in Salesforce");
+  fact(
+    "each comment arrived once",
+    caseComments.length === 2,
+    `${caseComments.length} comments on the case, ${(await desk.journal(incidentId)).filter((entry) => entry["element"] === "comments").length} on the incident`,
+  );
+  fact(
+    "a work note does not travel",
+    !caseComments.some((comment) => String(comment["CommentBody"]).includes("payment gateway. Do not tell")),
+    "no trace of it in Salesforce",
+  );
   const uninvited = await sales.query(`SELECT Id FROM Case WHERE Subject LIKE 'Printer is slow (${soqlText(subject)}%'`);
   fact("an incident that the trigger does not fit stays at home", uninvited.length === 0, `${String(quiet["number"])} has no case`);
   const twins = await sales.query(`SELECT Id FROM Case WHERE Subject LIKE '${soqlText(subject)}%'`);

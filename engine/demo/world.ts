@@ -22,7 +22,10 @@ const secretNames = { salesforce: "DEMO_SALESFORCE_CLIENT_SECRET", servicenow: "
 export async function startWorld(folder: string): Promise<World> {
   const portsFile = join(folder, "ports.json");
   await mkdir(folder, { recursive: true });
-  const ports = await readFile(portsFile, "utf8").then((text) => JSON.parse(text) as { salesforce?: number; servicenow?: number }, () => ({}) as { salesforce?: number; servicenow?: number });
+  const ports = await readFile(portsFile, "utf8").then(
+    (text) => JSON.parse(text) as { salesforce?: number; servicenow?: number },
+    () => ({}) as { salesforce?: number; servicenow?: number },
+  );
   const salesforce = await onPort(ports.salesforce, async (port) => await startSalesforceSimulator({ folder: join(folder, "salesforce"), port }));
   const servicenow = await onPort(ports.servicenow, async (port) => await startServiceNowSimulator({ folder: join(folder, "servicenow"), port }));
   await writeFile(portsFile, JSON.stringify({ salesforce: Number(new URL(salesforce.url).port), servicenow: Number(new URL(servicenow.url).port) }));
@@ -31,7 +34,10 @@ export async function startWorld(folder: string): Promise<World> {
     servicenow,
     configuration: configurationFor(salesforce.url, servicenow.url),
     environment: { [secretNames.salesforce]: simulatedAccounts.app.clientSecret, [secretNames.servicenow]: seededAccounts.integration.password },
-    desk: { name: `${seededAccounts.maya.firstName} ${seededAccounts.maya.lastName}`, login: `${seededAccounts.maya.userName}:${seededAccounts.maya.password}` },
+    desk: {
+      name: `${seededAccounts.maya.firstName} ${seededAccounts.maya.lastName}`,
+      login: `${seededAccounts.maya.userName}:${seededAccounts.maya.password}`,
+    },
     async close() {
       await Promise.all([salesforce.close(), servicenow.close()]);
     },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type SalesforceSimulator, simulatedAccounts, startSalesforceSimulator } from "../../connectors/salesforce/simulator/simulator.ts";
-import { seededAccounts, type ServiceNowSimulator, startServiceNowSimulator } from "../../connectors/servicenow/simulator/simulator.ts";
+import { type ServiceNowSimulator, seededAccounts, startServiceNowSimulator } from "../../connectors/servicenow/simulator/simulator.ts";
 import { createDatabase } from "../../test/database.ts";
 import { applyConfiguration } from "../configuration/apply.ts";
 import { parseConfiguration } from "../configuration/file.ts";
@@ -39,7 +39,12 @@ connections:
     left: { instance: sales, name: SF }
     right: { instance: helpdesk, name: SN, triggers: [{ entityType: incident, query: urgency=1 }] }
 `;
-  const means = { db: node.db, vault: node.vault, compiler: await node.compiler(), environment: { SF: simulatedAccounts.app.clientSecret, SN: seededAccounts.integration.password } };
+  const means = {
+    db: node.db,
+    vault: node.vault,
+    compiler: await node.compiler(),
+    environment: { SF: simulatedAccounts.app.clientSecret, SN: seededAccounts.integration.password },
+  };
   await applyConfiguration(means, parseConfiguration(yaml, join(folder, "isobridge.yaml")), { dryRun: false, author: "test" });
   const context = await node.context();
   server = await listen(createApp({ context, compiler: node.compiler }), { host: "127.0.0.1", port: 0 });
@@ -58,14 +63,17 @@ afterAll(async () => {
 
 interface Answer {
   readonly status: number;
-  // Tests look into answers freely; their shape is what is being tested.
-  // biome-ignore lint/suspicious/noExplicitAny: see above
-  readonly body: any;
+  /** Whatever JSON came: tests look into it freely, its shape is what is being tested. */
+  readonly body: ReturnType<typeof JSON.parse>;
   readonly text: string;
 }
 
 async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = { authorization: `Bearer ${token}` }): Promise<Answer> {
-  const response = await fetch(`${server.url}${path}`, { method, headers, ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }) });
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
   const text = await response.text();
   return { status: response.status, text, body: text.startsWith("{") ? JSON.parse(text) : undefined };
 }
@@ -92,7 +100,15 @@ describe("the node over HTTP", () => {
   test("says without a token whether process, database, runners and instances work", async () => {
     const { status, body } = await call("GET", "/healthz", undefined, {});
     expect(status).toBe(200);
-    expect(body).toMatchObject({ status: "ok", database: { ok: true }, instances: [{ name: "helpdesk", stopped: null }, { name: "sales", stopped: null }], openFailures: 0 });
+    expect(body).toMatchObject({
+      status: "ok",
+      database: { ok: true },
+      instances: [
+        { name: "helpdesk", stopped: null },
+        { name: "sales", stopped: null },
+      ],
+      openFailures: 0,
+    });
     expect(body.runners).toHaveLength(1);
   });
 
@@ -104,7 +120,17 @@ describe("the node over HTTP", () => {
   });
 
   test("refuses every call of the API without a token, and with a wrong one", async () => {
-    for (const path of ["/api/instances", "/api/connections", "/api/rules", "/api/rule-versions", "/api/triggers", "/api/twins", "/api/messages", "/api/runs", "/api/failures"]) {
+    for (const path of [
+      "/api/instances",
+      "/api/connections",
+      "/api/rules",
+      "/api/rule-versions",
+      "/api/triggers",
+      "/api/twins",
+      "/api/messages",
+      "/api/runs",
+      "/api/failures",
+    ]) {
       expect((await call("GET", path, undefined, {})).status).toBe(401);
       expect((await call("GET", path, undefined, { authorization: "Bearer ib_wrong" })).body.error.code).toBe("UNAUTHORIZED");
     }
@@ -137,7 +163,8 @@ describe("the node over HTTP", () => {
       "/api/twins",
       "/api/twins/{id}",
     ]);
-    for (const path of Object.values<Record<string, { security?: unknown }>>(body.paths)) for (const operation of Object.values(path)) expect(operation.security).toEqual([{ token: [] }]);
+    for (const path of Object.values<Record<string, { security?: unknown }>>(body.paths))
+      for (const operation of Object.values(path)) expect(operation.security).toEqual([{ token: [] }]);
   });
 
   test("lists and reads instances without their secrets, connections, triggers and rules", async () => {
@@ -186,11 +213,21 @@ describe("the node over HTTP", () => {
     expect(read.sides[1].key).toBe(number);
     expect(read.replicas[1].sent).toMatchObject({ key: number, summary: "shown whole" });
     const messages = (await call("GET", `/api/messages?twin=${twin.id}`)).body.items;
-    expect(messages.map((message: { from: string; kind: string; state: string }) => `${message.from} ${message.kind} ${message.state}`)).toEqual(["SF ack applied", "SN replica applied"]);
+    expect(messages.map((message: { from: string; kind: string; state: string }) => `${message.from} ${message.kind} ${message.state}`)).toEqual([
+      "SF ack applied",
+      "SN replica applied",
+    ]);
     expect((await call("GET", `/api/messages/${messages[0].id}`)).body.body.entity.type).toBe("Case");
     const runs = (await call("GET", `/api/runs?twin=${twin.id}`)).body.items;
-    expect(runs.map((run: { side: string; direction: string; outcome: string }) => `${run.side} ${run.direction} ${run.outcome}`)).toEqual(["SF incoming ok", "SN outgoing ok"]);
-    expect((await call("GET", `/api/runs/${runs[1].id}`)).body).toMatchObject({ input: { firstSync: true, entity: { short_description: "shown whole" } }, output: { kind: "replica" }, console: [] });
+    expect(runs.map((run: { side: string; direction: string; outcome: string }) => `${run.side} ${run.direction} ${run.outcome}`)).toEqual([
+      "SF incoming ok",
+      "SN outgoing ok",
+    ]);
+    expect((await call("GET", `/api/runs/${runs[1].id}`)).body).toMatchObject({
+      input: { firstSync: true, entity: { short_description: "shown whole" } },
+      output: { kind: "replica" },
+      console: [],
+    });
   });
 
   test("syncs one record by its key, whether or not a trigger fits it", async () => {
@@ -200,12 +237,14 @@ describe("the node over HTTP", () => {
     expect(status).toBe(202);
     await until(async () => ((await call("GET", `/api/twins/${body.twin}`)).body.state === "tied" ? true : undefined));
     expect((await call("POST", "/api/connections/support/sides/SN/sync", { entityType: "incident", key: "INC9999999" })).status).toBe(404);
-    expect((await call("POST", "/api/connections/support/sides/XX/sync", { entityType: "incident", key: "x" })).body.error.message).toContain("its sides are SF and SN");
+    expect((await call("POST", "/api/connections/support/sides/XX/sync", { entityType: "incident", key: "x" })).body.error.message).toContain(
+      "its sides are SF and SN",
+    );
   });
 
   test("publishes a rule as the next version, and refuses one that does not check with every error and its place", async () => {
     const path = "/api/connections/support/sides/SN/rules/outgoing/versions";
-    const refused = await call("POST", path, { source: "replica.summary = \"a\"\nreplica.x = entity.nope", note: "broken" });
+    const refused = await call("POST", path, { source: 'replica.summary = "a"\nreplica.x = entity.nope', note: "broken" });
     expect(refused.status).toBe(422);
     expect(refused.body.error.diagnostics[0]).toMatchObject({ line: 2, column: expect.any(Number) });
     const before = (await call("GET", "/api/rule-versions?connection=support&side=SN&direction=outgoing")).body.items;
@@ -213,7 +252,9 @@ describe("the node over HTTP", () => {
     const source = (await call("GET", `/api/rule-versions/${before[0].id}`)).body.source as string;
     const published = await call("POST", path, { source: `${source}\n// reviewed\n`, note: "reviewed" });
     expect(published).toMatchObject({ status: 201, body: { number: 2 } });
-    expect((await call("GET", "/api/rules?connection=support&side=SN&direction=outgoing")).body.items).toMatchObject([{ number: 2, note: "reviewed", active: true }]);
+    expect((await call("GET", "/api/rules?connection=support&side=SN&direction=outgoing")).body.items).toMatchObject([
+      { number: 2, note: "reviewed", active: true },
+    ]);
   });
 
   test("parks a twin whose rule errs, names the place, and goes on after the rule is mended and the failure retried", async () => {

@@ -7,7 +7,6 @@ import {
   instancePage,
   messageBody,
   messagePage,
-
   type PageOf,
   rulePage,
   ruleVersion,
@@ -66,7 +65,11 @@ export function createApi({ context, compiler }: ApiMeans) {
     if (c.req.path === "/api/openapi.json") return await next();
     const token = /^Bearer ([A-Za-z0-9_-]{1,200})$/.exec(c.req.header("authorization") ?? "")?.[1];
     if (token === undefined || !(await isToken(db, token))) {
-      throw new ApiError(401, "UNAUTHORIZED", "This call needs a token: Authorization: Bearer ib_… (printed at the first start; make another with: isobridge token).");
+      throw new ApiError(
+        401,
+        "UNAUTHORIZED",
+        "This call needs a token: Authorization: Bearer ib_… (printed at the first start; make another with: isobridge token).",
+      );
     }
     await next();
   });
@@ -91,38 +94,91 @@ export function createApi({ context, compiler }: ApiMeans) {
   const bySide = z.object({ name: z.string(), side: z.string() });
 
   api.openapi(
-    createRoute({ method: "get", path: "/api/instances", summary: "List instances", security: secured, request: { query: pageQuery }, responses: { 200: ok(pageOf(instanceSchema), "Instances by name"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/instances",
+      summary: "List instances",
+      security: secured,
+      request: { query: pageQuery },
+      responses: { 200: ok(pageOf(instanceSchema), "Instances by name"), ...common },
+    }),
     async (c) => c.json(json(await instancePage(db, paging(c.req.valid("query")))), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/instances/{name}", summary: "Read an instance", security: secured, request: { params: byName }, responses: { 200: ok(instanceSchema, "The instance"), 404: failed("No such instance"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/instances/{name}",
+      summary: "Read an instance",
+      security: secured,
+      request: { params: byName },
+      responses: { 200: ok(instanceSchema, "The instance"), 404: failed("No such instance"), ...common },
+    }),
     async (c) => {
       const { name } = c.req.valid("param");
       return c.json(json(found((await instancePage(db, { limit: 1 }, name)).items[0], `instance ${name}`)), 200);
     },
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/connections", summary: "List connections", security: secured, request: { query: pageQuery }, responses: { 200: ok(pageOf(connectionSchema), "Connections by name"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/connections",
+      summary: "List connections",
+      security: secured,
+      request: { query: pageQuery },
+      responses: { 200: ok(pageOf(connectionSchema), "Connections by name"), ...common },
+    }),
     async (c) => c.json(json(await connectionPage(db, paging(c.req.valid("query")))), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/connections/{name}", summary: "Read a connection", security: secured, request: { params: byName }, responses: { 200: ok(connectionSchema, "The connection"), 404: failed("No such connection"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/connections/{name}",
+      summary: "Read a connection",
+      security: secured,
+      request: { params: byName },
+      responses: { 200: ok(connectionSchema, "The connection"), 404: failed("No such connection"), ...common },
+    }),
     async (c) => {
       const { name } = c.req.valid("param");
       return c.json(json(found((await connectionPage(db, { limit: 1 }, name)).items[0], `connection ${name}`)), 200);
     },
   );
-  const ruleQuery = identifiedQuery.extend({ connection: z.string().optional(), side: z.string().optional(), direction: z.enum(["outgoing", "incoming"]).optional() });
+  const ruleQuery = identifiedQuery.extend({
+    connection: z.string().optional(),
+    side: z.string().optional(),
+    direction: z.enum(["outgoing", "incoming"]).optional(),
+  });
   api.openapi(
-    createRoute({ method: "get", path: "/api/rules", summary: "List the rules that run now", security: secured, request: { query: ruleQuery }, responses: { 200: ok(pageOf(ruleSchema), "Active versions"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/rules",
+      summary: "List the rules that run now",
+      security: secured,
+      request: { query: ruleQuery },
+      responses: { 200: ok(pageOf(ruleSchema), "Active versions"), ...common },
+    }),
     async (c) => c.json(json(await rulePage(db, paging(c.req.valid("query")), { ...c.req.valid("query"), versions: false })), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/rule-versions", summary: "List all versions of rules", security: secured, request: { query: ruleQuery }, responses: { 200: ok(pageOf(ruleSchema), "Versions"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/rule-versions",
+      summary: "List all versions of rules",
+      security: secured,
+      request: { query: ruleQuery },
+      responses: { 200: ok(pageOf(ruleSchema), "Versions"), ...common },
+    }),
     async (c) => c.json(json(await rulePage(db, paging(c.req.valid("query")), { ...c.req.valid("query"), versions: true })), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/rule-versions/{id}", summary: "Read a version with its text", security: secured, request: { params: byId }, responses: { 200: ok(ruleVersionSchema, "The version"), 404: failed("No such version"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/rule-versions/{id}",
+      summary: "Read a version with its text",
+      security: secured,
+      request: { params: byId },
+      responses: { 200: ok(ruleVersionSchema, "The version"), 404: failed("No such version"), ...common },
+    }),
     async (c) => c.json(json(found(await ruleVersion(db, c.req.valid("param").id), "rule version")), 200),
   );
   const byDirection = bySide.extend({ direction: z.enum(["outgoing", "incoming"]) });
@@ -148,7 +204,14 @@ export function createApi({ context, compiler }: ApiMeans) {
     },
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/triggers", summary: "List triggers", security: secured, request: { query: identifiedQuery }, responses: { 200: ok(pageOf(triggerSchema), "Triggers"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/triggers",
+      summary: "List triggers",
+      security: secured,
+      request: { query: identifiedQuery },
+      responses: { 200: ok(pageOf(triggerSchema), "Triggers"), ...common },
+    }),
     async (c) => c.json(json(await triggerPage(db, paging(c.req.valid("query")))), 200),
   );
   api.openapi(
@@ -157,13 +220,22 @@ export function createApi({ context, compiler }: ApiMeans) {
       path: "/api/twins",
       summary: "List twins, newest first",
       security: secured,
-      request: { query: numberedQuery.extend({ connection: z.string().optional(), key: z.string().optional().openapi({ description: "Key or id of either record" }) }) },
+      request: {
+        query: numberedQuery.extend({ connection: z.string().optional(), key: z.string().optional().openapi({ description: "Key or id of either record" }) }),
+      },
       responses: { 200: ok(pageOf(twinSchema), "Twins"), ...common },
     }),
     async (c) => c.json(json(await twinPage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/twins/{id}", summary: "Read a twin with the replicas last sent and received", security: secured, request: { params: byId }, responses: { 200: ok(twinWithReplicasSchema, "The twin"), 404: failed("No such twin"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/twins/{id}",
+      summary: "Read a twin with the replicas last sent and received",
+      security: secured,
+      request: { params: byId },
+      responses: { 200: ok(twinWithReplicasSchema, "The twin"), 404: failed("No such twin"), ...common },
+    }),
     async (c) => {
       const { id } = c.req.valid("param");
       const twin = found((await twinPage(db, { limit: 1 }, { id })).items[0], "twin");
@@ -182,7 +254,14 @@ export function createApi({ context, compiler }: ApiMeans) {
     async (c) => c.json(json(await messagePage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/messages/{id}", summary: "Read a message with its body", security: secured, request: { params: byNumber }, responses: { 200: ok(messageWithBodySchema, "The message"), 404: failed("No such message"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/messages/{id}",
+      summary: "Read a message with its body",
+      security: secured,
+      request: { params: byNumber },
+      responses: { 200: ok(messageWithBodySchema, "The message"), 404: failed("No such message"), ...common },
+    }),
     async (c) => {
       const { id } = c.req.valid("param");
       const message = found((await messagePage(db, { limit: 1 }, { id })).items[0], "message");
@@ -196,14 +275,26 @@ export function createApi({ context, compiler }: ApiMeans) {
       summary: "List runs, newest first",
       security: secured,
       request: {
-        query: numberedQuery.extend({ connection: z.string().optional(), twin: z.uuid().optional(), version: z.uuid().optional(), outcome: z.enum(["ok", "skipped", "failed", "waiting", "error"]).optional() }),
+        query: numberedQuery.extend({
+          connection: z.string().optional(),
+          twin: z.uuid().optional(),
+          version: z.uuid().optional(),
+          outcome: z.enum(["ok", "skipped", "failed", "waiting", "error"]).optional(),
+        }),
       },
       responses: { 200: ok(pageOf(runSchema), "Runs"), ...common },
     }),
     async (c) => c.json(json(await runPage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/runs/{id}", summary: "Read a run with input, answers, output and console", security: secured, request: { params: byId }, responses: { 200: ok(runRecordSchema, "The run"), 404: failed("No such run"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/runs/{id}",
+      summary: "Read a run with input, answers, output and console",
+      security: secured,
+      request: { params: byId },
+      responses: { 200: ok(runRecordSchema, "The run"), 404: failed("No such run"), ...common },
+    }),
     async (c) => c.json(json(found(await runRecord(db, c.req.valid("param").id), "run")), 200),
   );
   api.openapi(
@@ -218,7 +309,14 @@ export function createApi({ context, compiler }: ApiMeans) {
     async (c) => c.json(json(await failurePage(db, paging(c.req.valid("query")), c.req.valid("query"))), 200),
   );
   api.openapi(
-    createRoute({ method: "get", path: "/api/failures/{id}", summary: "Read a failure", security: secured, request: { params: byNumber }, responses: { 200: ok(failureSchema, "The failure"), 404: failed("No such failure"), ...common } }),
+    createRoute({
+      method: "get",
+      path: "/api/failures/{id}",
+      summary: "Read a failure",
+      security: secured,
+      request: { params: byNumber },
+      responses: { 200: ok(failureSchema, "The failure"), 404: failed("No such failure"), ...common },
+    }),
     async (c) => c.json(json(found((await failurePage(db, { limit: 1 }, { state: "all", id: c.req.valid("param").id })).items[0], "failure")), 200),
   );
   for (const [verb, resolve, summary] of [
@@ -263,7 +361,13 @@ export function createApi({ context, compiler }: ApiMeans) {
 }
 
 /** A row as it looks after `JSON.stringify`: dates are text. */
-type AsJson<T> = T extends Date | { readonly __id: string } ? string : T extends readonly (infer Item)[] ? AsJson<Item>[] : T extends object ? { [Key in keyof T]: AsJson<T[Key]> } : T;
+type AsJson<T> = T extends Date | { readonly __id: string }
+  ? string
+  : T extends readonly (infer Item)[]
+    ? AsJson<Item>[]
+    : T extends object
+      ? { [Key in keyof T]: AsJson<T[Key]> }
+      : T;
 
 function json<T>(value: T): AsJson<T> {
   // The one place where rows become JSON; the type above says what that does to them.
@@ -285,4 +389,3 @@ function found<Item>(item: Item | undefined, what: string): Item {
   if (item === undefined) throw new ApiError(404, "NOT_FOUND", `There is no such ${what}.`);
   return item;
 }
-

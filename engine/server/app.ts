@@ -22,11 +22,15 @@ export function createApp(means: ApiMeans): Hono {
   app.onError((error, c) => {
     if (error instanceof ApiError) {
       if (error.status === 401) c.header("www-authenticate", "Bearer");
-      return c.json({ error: { code: error.code, message: error.message, ...(error.diagnostics === undefined ? {} : { diagnostics: [...error.diagnostics] }) } }, error.status);
+      return c.json(
+        { error: { code: error.code, message: error.message, ...(error.diagnostics === undefined ? {} : { diagnostics: [...error.diagnostics] }) } },
+        error.status,
+      );
     }
     if (error instanceof UnknownName) return c.json({ error: { code: "NOT_FOUND", message: error.message } }, 404);
     // The platform's words are for the caller: it asked for something there.
-    if (error instanceof ConnectorError) return c.json({ error: { code: error.code, message: error.advice === undefined ? error.message : `${error.message} ${error.advice}` } }, 502);
+    if (error instanceof ConnectorError)
+      return c.json({ error: { code: error.code, message: error.advice === undefined ? error.message : `${error.message} ${error.advice}` } }, 502);
     context.log.error({ err: error, path: c.req.path }, "An API call failed.");
     return c.json({ error: { code: "INTERNAL", message: "The call failed inside Isobridge; the node's log says why." } }, 500);
   });

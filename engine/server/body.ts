@@ -6,7 +6,9 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: 400 | 401 | 404 | 409 | 413 | 422 | 502;
   readonly code: string;
-  readonly diagnostics: readonly { readonly code: string; readonly message: string; readonly line: number; readonly column: number; readonly suggestion?: string }[] | undefined;
+  readonly diagnostics:
+    | readonly { readonly code: string; readonly message: string; readonly line: number; readonly column: number; readonly suggestion?: string }[]
+    | undefined;
 
   constructor(status: ApiError["status"], code: string, message: string, diagnostics?: ApiError["diagnostics"]) {
     super(message);

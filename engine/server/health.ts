@@ -1,6 +1,6 @@
 import { listInstances } from "../store/configuration.ts";
-import { backlog } from "../store/lists.ts";
 import { answers } from "../store/database.ts";
+import { backlog } from "../store/lists.ts";
 import { listRunners } from "../store/runners.ts";
 import type { SyncContext } from "../sync/context.ts";
 
@@ -32,6 +32,13 @@ export async function healthOf(context: SyncContext): Promise<Health> {
     };
   } catch (error) {
     context.log.error({ err: error }, "The database does not answer.");
-    return { status: "down", process: process_, database: { ok: false, message: "The database does not answer." }, runners: [], instances: [], openFailures: 0 };
+    return {
+      status: "down",
+      process: process_,
+      database: { ok: false, message: "The database does not answer." },
+      runners: [],
+      instances: [],
+      openFailures: 0,
+    };
   }
 }

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Registry } from "prom-client";
+import { listInstances } from "../store/configuration.ts";
 import { backlog } from "../store/lists.ts";
 import { listRunners } from "../store/runners.ts";
 import type { SyncContext } from "../sync/context.ts";
-import { listInstances } from "../store/configuration.ts";
 
 /** The node's figures for Prometheus. Those that live in the database are read when they are asked for. */
 export function nodeMetrics(context: SyncContext): Registry {
@@ -17,10 +17,24 @@ export function nodeMetrics(context: SyncContext): Registry {
   const resident = gauge("process_resident_memory_bytes", "Resident memory of the node's process");
   const uptime = gauge("process_uptime_seconds", "Time since the node's process started");
   const ruleRuns = new Counter({ name: "isobridge_rule_runs_total", help: "Rule runs of this process", registers: [registry] });
-  const ruleFailures = new Counter({ name: "isobridge_rule_runs_failed_total", help: "Rule runs of this process that ended in an error", registers: [registry] });
+  const ruleFailures = new Counter({
+    name: "isobridge_rule_runs_failed_total",
+    help: "Rule runs of this process that ended in an error",
+    registers: [registry],
+  });
   const kills = new Counter({ name: "isobridge_sandbox_kills_total", help: "Sandbox processes of this process that had to be killed", registers: [registry] });
-  const calls = new Counter({ name: "isobridge_platform_calls_total", help: "Calls to platforms by this process", labelNames: ["instance"], registers: [registry] });
-  const stopped = new Gauge({ name: "isobridge_instance_stopped", help: "1 while an instance is stopped because its sign-in does not work", labelNames: ["instance"], registers: [registry] });
+  const calls = new Counter({
+    name: "isobridge_platform_calls_total",
+    help: "Calls to platforms by this process",
+    labelNames: ["instance"],
+    registers: [registry],
+  });
+  const stopped = new Gauge({
+    name: "isobridge_instance_stopped",
+    help: "1 while an instance is stopped because its sign-in does not work",
+    labelNames: ["instance"],
+    registers: [registry],
+  });
 
   // One collect for all: each gauge asking for itself would put the same questions to the database again.
   const collect = async (): Promise<void> => {

@@ -66,14 +66,23 @@ interface Store {
 async function openStore(options: NodeOptions): Promise<Store> {
   if (options.databaseUrl !== undefined && options.databaseUrl !== "") {
     await reach(options.databaseUrl).catch((error: Error) => {
-      throw new Error(`The database at ${withoutPassword(options.databaseUrl ?? "")} (DATABASE_URL) cannot be reached: ${reasonOf(error)}. Check the address, the credentials and that PostgreSQL runs there.`);
+      throw new Error(
+        `The database at ${withoutPassword(options.databaseUrl ?? "")} (DATABASE_URL) cannot be reached: ${reasonOf(error)}. Check the address, the credentials and that PostgreSQL runs there.`,
+      );
     });
     return { url: options.databaseUrl, close: async () => undefined };
   }
   const file = join(options.folder, urlFile);
   if (options.join) {
     const url = await readFile(file, "utf8").catch(() => undefined);
-    if (url !== undefined && (await reach(url).then(() => true, () => false))) return { url, close: async () => undefined };
+    if (
+      url !== undefined &&
+      (await reach(url).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return { url, close: async () => undefined };
   }
   const embedded = await startEmbeddedPostgres({ folder: options.folder, log: (line) => options.log.debug({ from: "postgres" }, line) });
   await writeFile(file, embedded.url, { mode: 0o600 });
@@ -104,14 +113,15 @@ function assemble(options: NodeOptions, database: Store, db: Db, vault: Vault): 
   let compiler: Promise<RuleCompiler> | undefined;
   let sandbox: Promise<Sandbox> | undefined;
   const connectors = new ConnectorPool(db, vault);
+  const checker = async (): Promise<RuleCompiler> => {
+    compiler ??= RuleCompiler.start();
+    return await compiler;
+  };
   return {
     db,
     databaseUrl: database.url,
     vault,
-    async compiler() {
-      compiler ??= RuleCompiler.start();
-      return await compiler;
-    },
+    compiler: checker,
     async context() {
       sandbox ??= startRuleSandbox();
       return {
@@ -119,6 +129,7 @@ function assemble(options: NodeOptions, database: Store, db: Db, vault: Vault): 
         lanes: new Lanes(db),
         sandbox: await sandbox,
         connectors,
+        compiler: checker,
         log: options.log,
         now: () => new Date(),
         random: Math.random,

@@ -9,7 +9,9 @@ export const errorSchema = z
     error: z.object({
       code: z.string(),
       message: z.string(),
-      diagnostics: z.array(z.object({ code: z.string(), message: z.string(), line: z.number(), column: z.number(), suggestion: z.string().optional() })).optional(),
+      diagnostics: z
+        .array(z.object({ code: z.string(), message: z.string(), line: z.number(), column: z.number(), suggestion: z.string().optional() }))
+        .optional(),
     }),
   })
   .openapi("Error");
@@ -32,13 +34,32 @@ export const connectionSchema = z
 const direction = z.enum(["outgoing", "incoming"]);
 
 export const ruleSchema = z
-  .object({ id: z.string(), connection: z.string(), side: z.string(), direction, number: z.number(), note: z.string(), author: z.string(), createdAt: instant, active: z.boolean() })
+  .object({
+    id: z.string(),
+    connection: z.string(),
+    side: z.string(),
+    direction,
+    number: z.number(),
+    note: z.string(),
+    author: z.string(),
+    createdAt: instant,
+    active: z.boolean(),
+  })
   .openapi("RuleVersion");
 
 export const ruleVersionSchema = ruleSchema.extend({ source: z.string(), declarationsHash: z.string() }).openapi("RuleVersionWithSource");
 
 export const triggerSchema = z
-  .object({ id: z.string(), connection: z.string(), side: z.string(), entityType: z.string(), query: z.string(), active: z.boolean(), nextPoll: instant, problem: problem.nullable() })
+  .object({
+    id: z.string(),
+    connection: z.string(),
+    side: z.string(),
+    entityType: z.string(),
+    query: z.string(),
+    active: z.boolean(),
+    nextPoll: instant,
+    problem: problem.nullable(),
+  })
   .openapi("Trigger");
 
 export const twinSchema = z
@@ -62,7 +83,9 @@ export const twinSchema = z
   })
   .openapi("Twin");
 
-export const twinWithReplicasSchema = twinSchema.extend({ replicas: z.array(z.object({ side: z.string(), sent: anyJson, received: anyJson })) }).openapi("TwinWithReplicas");
+export const twinWithReplicasSchema = twinSchema
+  .extend({ replicas: z.array(z.object({ side: z.string(), sent: anyJson, received: anyJson })) })
+  .openapi("TwinWithReplicas");
 
 export const messageSchema = z
   .object({
@@ -100,7 +123,9 @@ export const runSchema = z
   })
   .openapi("Run");
 
-export const runRecordSchema = runSchema.extend({ input: anyJson, calls: anyJson, output: anyJson, console: z.array(z.string()), error: anyJson }).openapi("RunRecord");
+export const runRecordSchema = runSchema
+  .extend({ input: anyJson, calls: anyJson, output: anyJson, console: z.array(z.string()), error: anyJson })
+  .openapi("RunRecord");
 
 export const failureSchema = z
   .object({
@@ -136,6 +161,11 @@ export const pageQuery = z.object({
   after: z.string().optional().openapi({ description: "`next` of the page before" }),
 });
 /** For lists whose position is a number. */
-export const numberedQuery = pageQuery.extend({ after: z.string().regex(/^\d{1,15}$/, "must be the `next` of a page").optional() });
+export const numberedQuery = pageQuery.extend({
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, "must be the `next` of a page")
+    .optional(),
+});
 /** For lists whose position is an id. */
 export const identifiedQuery = pageQuery.extend({ after: z.uuid().optional() });

@@ -67,7 +67,15 @@ export class Accounts {
     const userId = await this.#userOf(params, instanceUrl);
     const session = this.open(userId);
     const id = `${instanceUrl}/id/${organizationId}/${userId}`;
-    return { access_token: session, signature: randomBytes(32).toString("base64"), scope: "api refresh_token", instance_url: instanceUrl, id, token_type: "Bearer", issued_at: String(this.#clock.now().getTime()) };
+    return {
+      access_token: session,
+      signature: randomBytes(32).toString("base64"),
+      scope: "api refresh_token",
+      instance_url: instanceUrl,
+      id,
+      token_type: "Bearer",
+      issued_at: String(this.#clock.now().getTime()),
+    };
   }
 
   /** A user's id by password, for SOAP sign-in. Throws {@link TokenError}. */
@@ -163,7 +171,8 @@ export class Accounts {
   #app(params: URLSearchParams): SimulatedApp {
     const app = this.#apps.find(({ clientId }) => clientId === params.get("client_id"));
     if (app === undefined) throw new TokenError("invalid_client_id", "client identifier invalid");
-    if (app.clientSecret !== undefined && app.clientSecret !== params.get("client_secret")) throw new TokenError("invalid_client", "invalid client credentials");
+    if (app.clientSecret !== undefined && app.clientSecret !== params.get("client_secret"))
+      throw new TokenError("invalid_client", "invalid client credentials");
     return app;
   }
 

@@ -16,7 +16,9 @@ export function apiRoutes(context: SimulatorContext): ApiApp {
   const app = new Hono<ApiEnv>();
   const api = new Hono<ApiEnv>();
 
-  app.get("/services/data", (c) => c.json(versions.map((version) => ({ label: `Version ${version}`, url: `/services/data/v${version}.0`, version: `${version}.0` }))));
+  app.get("/services/data", (c) =>
+    c.json(versions.map((version) => ({ label: `Version ${version}`, url: `/services/data/v${version}.0`, version: `${version}.0` }))),
+  );
 
   api.use(async (c, next) => {
     const caller = accounts.userOf(bearer(c.req.header("authorization")));
@@ -34,8 +36,16 @@ export function apiRoutes(context: SimulatorContext): ApiApp {
     if (c.res.headers.get("content-type") === "application/json") c.res.headers.set("content-type", "application/json;charset=UTF-8");
   });
 
-  api.get("/", (c) => c.json(Object.fromEntries(["sobjects", "query", "queryAll", "limits", "composite"].map((name) => [name, `/services/data/v${c.var.version}/${name}`]))));
-  api.get("/limits", (c) => c.json({ DailyApiRequests: { Max: usage.max, Remaining: Math.max(0, usage.max - usage.used) }, DataStorageMB: { Max: 1024, Remaining: 1000 }, FileStorageMB: { Max: 1024, Remaining: 1000 } }));
+  api.get("/", (c) =>
+    c.json(Object.fromEntries(["sobjects", "query", "queryAll", "limits", "composite"].map((name) => [name, `/services/data/v${c.var.version}/${name}`]))),
+  );
+  api.get("/limits", (c) =>
+    c.json({
+      DailyApiRequests: { Max: usage.max, Remaining: Math.max(0, usage.max - usage.used) },
+      DataStorageMB: { Max: 1024, Remaining: 1000 },
+      FileStorageMB: { Max: 1024, Remaining: 1000 },
+    }),
+  );
 
   for (const name of ["query", "queryAll"] as const) {
     api.get(`/${name}`, (c) => {
@@ -54,7 +64,11 @@ export function apiRoutes(context: SimulatorContext): ApiApp {
     "/",
     compositeRoutes(context, async (method, url, headers, body) => {
       const authorization = headers.get("authorization") ?? "";
-      const init = { method, headers: { authorization, [innerHeader]: "1", "content-type": "application/json" }, ...(body !== undefined && { body: JSON.stringify(body) }) };
+      const init = {
+        method,
+        headers: { authorization, [innerHeader]: "1", "content-type": "application/json" },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      };
       return await app.fetch(new Request(new URL(url, "http://inner.invalid"), init));
     }),
   );
@@ -74,9 +88,20 @@ function countCall({ usage }: SimulatorContext): void {
 }
 
 function errorAnswer({ org, usage }: SimulatorContext, error: unknown): Response {
-  const known = error instanceof ApiError ? error : new ApiError(500, "UNKNOWN_EXCEPTION", `An unexpected error occurred. ${error instanceof Error ? error.message : String(error)}`);
+  const known =
+    error instanceof ApiError
+      ? error
+      : new ApiError(500, "UNKNOWN_EXCEPTION", `An unexpected error occurred. ${error instanceof Error ? error.message : String(error)}`);
   const saving = known.status === 400 && !/^(INVALID_FIELD|INVALID_TYPE|MALFORMED_QUERY|JSON_PARSER_ERROR|INVALID_SESSION_ID)$/.test(known.errorCode);
-  const entry = { message: known.message, errorCode: known.errorCode, ...((saving || known.fields.length > 0 || known.errorCode === "ENTITY_IS_DELETED") && { fields: known.fields }) };
-  const headers = { "content-type": "application/json;charset=UTF-8", "sforce-limit-info": `api-usage=${usage.used}/${usage.max}`, date: org.clock.now().toUTCString() };
+  const entry = {
+    message: known.message,
+    errorCode: known.errorCode,
+    ...((saving || known.fields.length > 0 || known.errorCode === "ENTITY_IS_DELETED") && { fields: known.fields }),
+  };
+  const headers = {
+    "content-type": "application/json;charset=UTF-8",
+    "sforce-limit-info": `api-usage=${usage.used}/${usage.max}`,
+    date: org.clock.now().toUTCString(),
+  };
   return new Response(JSON.stringify([entry]), { status: known.status, headers });
 }

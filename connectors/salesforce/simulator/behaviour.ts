@@ -17,7 +17,8 @@ export function beforeSave(org: Org, object: OrgObject, row: Row, before: Row | 
   if (object.fields.has("ownerid") && row.OwnerId === null) row.OwnerId = before?.OwnerId ?? context.caller;
   for (const field of object.fields.values()) {
     if (field.autoNumber && before === undefined) row[field.name] = String(org.nextNumber(object.name, field.name)).padStart(8, "0");
-    if (field.defaultedOnCreate && field.createable !== false && row[field.name] === null && field.picklist !== undefined && before !== undefined) row[field.name] = before[field.name] ?? null;
+    if (field.defaultedOnCreate && field.createable !== false && row[field.name] === null && field.picklist !== undefined && before !== undefined)
+      row[field.name] = before[field.name] ?? null;
   }
   if (object.name === "Contact" || object.name === "User") row.Name = [row.FirstName, row.LastName].filter((part) => part !== null).join(" ") || null;
   if (object.name === "Case") {
@@ -25,7 +26,8 @@ export function beforeSave(org: Org, object: OrgObject, row: Row, before: Row | 
     row.ClosedDate = row.IsClosed ? (before?.IsClosed === true ? (before.ClosedDate ?? null) : (row.SystemModstamp ?? null)) : null;
   }
   if (object.name === "Task") row.IsClosed = row.Status === "Completed";
-  if (object.name === "FeedComment" && before === undefined) row.ParentId = typeof row.FeedItemId === "string" ? (org.tables.get("FeedItem", row.FeedItemId)?.ParentId ?? null) : null;
+  if (object.name === "FeedComment" && before === undefined)
+    row.ParentId = typeof row.FeedItemId === "string" ? (org.tables.get("FeedItem", row.FeedItemId)?.ParentId ?? null) : null;
   if (object.name === "ContentVersion") beforeVersion(org, row, before, context);
   if (object.name === "Attachment") keepBytes(org, row, context.base64.get("Body"), "BodyLength");
 }
@@ -35,10 +37,13 @@ export function afterSave(org: Org, object: OrgObject, row: Row, before: Row | u
   if (object.name === "ContentVersion" && before === undefined) afterNewVersion(org, row, context.caller);
   if (object.name === "ContentVersion" && before !== undefined) {
     const document = org.tables.get("ContentDocument", String(row.ContentDocumentId));
-    if (document !== undefined && row.IsLatest === true) org.touch("ContentDocument", document, { Title: row.Title ?? null, Description: row.Description ?? null }, context.caller);
+    if (document !== undefined && row.IsLatest === true)
+      org.touch("ContentDocument", document, { Title: row.Title ?? null, Description: row.Description ?? null }, context.caller);
   }
   if (object.name === "ContentDocumentLink" && before === undefined) {
-    const twin = org.rowsWith("ContentDocumentLink", "ContentDocumentId", row.ContentDocumentId ?? null).find((link) => link.Id !== row.Id && link.LinkedEntityId === row.LinkedEntityId && link.IsDeleted === false);
+    const twin = org
+      .rowsWith("ContentDocumentLink", "ContentDocumentId", row.ContentDocumentId ?? null)
+      .find((link) => link.Id !== row.Id && link.LinkedEntityId === row.LinkedEntityId && link.IsDeleted === false);
     if (twin !== undefined) throw new ApiError(400, "DUPLICATE_VALUE", `duplicate value found: unknown duplicates value on record with id: ${twin.Id}`, []);
   }
   if (object.name === "FeedComment" && before === undefined) {
@@ -73,26 +78,61 @@ function afterNewVersion(org: Org, row: Row, caller: string): void {
   if (row.VersionNumber === "1") {
     org.put("ContentDocument", documentOf(row, documentId));
     linkDocument(org, documentId, caller, "I", row);
-    if (typeof row.FirstPublishLocationId === "string" && row.FirstPublishLocationId !== caller) linkDocument(org, documentId, row.FirstPublishLocationId, "V", row);
+    if (typeof row.FirstPublishLocationId === "string" && row.FirstPublishLocationId !== caller)
+      linkDocument(org, documentId, row.FirstPublishLocationId, "V", row);
     return;
   }
-  for (const older of org.rowsWith("ContentVersion", "ContentDocumentId", documentId)) if (older.Id !== row.Id && older.IsLatest === true) org.put("ContentVersion", { ...older, IsLatest: false });
+  for (const older of org.rowsWith("ContentVersion", "ContentDocumentId", documentId))
+    if (older.Id !== row.Id && older.IsLatest === true) org.put("ContentVersion", { ...older, IsLatest: false });
   const document = org.tables.get("ContentDocument", documentId);
   if (document === undefined) return;
   const { Title, FileType, FileExtension, ContentSize } = row;
-  org.touch("ContentDocument", document, { Title: Title ?? null, FileType: FileType ?? null, FileExtension: FileExtension ?? null, ContentSize: ContentSize ?? null, LatestPublishedVersionId: row.Id }, caller);
+  org.touch(
+    "ContentDocument",
+    document,
+    {
+      Title: Title ?? null,
+      FileType: FileType ?? null,
+      FileExtension: FileExtension ?? null,
+      ContentSize: ContentSize ?? null,
+      LatestPublishedVersionId: row.Id,
+    },
+    caller,
+  );
 }
 
 function documentOf(version: Row, id: string): Row {
   const { IsDeleted = false, CreatedDate = null, CreatedById = null, LastModifiedDate = null, LastModifiedById = null, SystemModstamp = null } = version;
   const { Title = null, Description = null, FileType = null, FileExtension = null, ContentSize = null, OwnerId = null } = version;
-  return { Id: id, IsDeleted, CreatedDate, CreatedById, LastModifiedDate, LastModifiedById, SystemModstamp, Title, Description, FileType, FileExtension, ContentSize, OwnerId, LatestPublishedVersionId: version.Id };
+  return {
+    Id: id,
+    IsDeleted,
+    CreatedDate,
+    CreatedById,
+    LastModifiedDate,
+    LastModifiedById,
+    SystemModstamp,
+    Title,
+    Description,
+    FileType,
+    FileExtension,
+    ContentSize,
+    OwnerId,
+    LatestPublishedVersionId: version.Id,
+  };
 }
 
 function linkDocument(org: Org, documentId: string, entityId: string, shareType: string, stamps: Row): void {
   const { CreatedDate = null, CreatedById = null, SystemModstamp = null } = stamps;
   const row = { IsDeleted: false, CreatedDate, CreatedById, LastModifiedDate: CreatedDate, LastModifiedById: CreatedById, SystemModstamp };
-  org.put("ContentDocumentLink", { Id: org.nextId("ContentDocumentLink"), ...row, ContentDocumentId: documentId, LinkedEntityId: entityId, ShareType: shareType, Visibility: "AllUsers" });
+  org.put("ContentDocumentLink", {
+    Id: org.nextId("ContentDocumentLink"),
+    ...row,
+    ContentDocumentId: documentId,
+    LinkedEntityId: entityId,
+    ShareType: shareType,
+    Visibility: "AllUsers",
+  });
 }
 
 function keepBytes(org: Org, row: Row, given: string | Buffer | undefined, sizeField: string): void {

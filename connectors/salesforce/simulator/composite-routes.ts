@@ -42,7 +42,12 @@ export function compositeRoutes({ org }: SimulatorContext, send: Send): ApiApp {
     const save = (record: Input): Result => {
       const { [field]: value, ...rest } = record;
       const outcome = upsert(org, object, field, String(value ?? ""), rest, c.var.caller);
-      if (outcome.kind === "several") throw new ApiError(400, "DUPLICATE_EXTERNAL_ID", `${field}: more than one record found for external id field: [${outcome.rows.map(({ Id }) => Id).join(", ")}]`);
+      if (outcome.kind === "several")
+        throw new ApiError(
+          400,
+          "DUPLICATE_EXTERNAL_ID",
+          `${field}: more than one record found for external id field: [${outcome.rows.map(({ Id }) => Id).join(", ")}]`,
+        );
       return { id: outcome.id, success: true, errors: [], created: outcome.kind === "created" };
     };
     return c.json(saveAll(org, records, allOrNone, save));
@@ -70,18 +75,30 @@ export function compositeRoutes({ org }: SimulatorContext, send: Send): ApiApp {
 
   app.post("/composite", async (c) => {
     const { compositeRequest, allOrNone = false } = (await c.req.json()) as CompositeRequest; // the documented shape
-    if (compositeRequest.length > compositeLimit) throw new ApiError(400, "LIMIT_EXCEEDED", `The composite request can't contain more than ${compositeLimit} subrequests.`);
+    if (compositeRequest.length > compositeLimit)
+      throw new ApiError(400, "LIMIT_EXCEEDED", `The composite request can't contain more than ${compositeLimit} subrequests.`);
     const queries = compositeRequest.filter(({ url }) => /\/(query(All)?|composite\/sobjects)\b/.test(url)).length;
-    if (queries > queriesPerComposite) throw new ApiError(400, "LIMIT_EXCEEDED", `A composite request can contain up to ${queriesPerComposite} query and sObject Collections subrequests.`);
+    if (queries > queriesPerComposite)
+      throw new ApiError(400, "LIMIT_EXCEEDED", `A composite request can contain up to ${queriesPerComposite} query and sObject Collections subrequests.`);
     const done = new Map<string, unknown>();
     const compositeResponse: { body: unknown; httpHeaders: Record<string, string>; httpStatusCode: number; referenceId: string }[] = [];
     let halted = false;
     for (const { method, url, referenceId, body } of compositeRequest) {
       if (halted) {
-        compositeResponse.push({ body: [{ errorCode: "PROCESSING_HALTED", message: "The transaction was rolled back since another operation in the same transaction failed." }], httpHeaders: {}, httpStatusCode: 400, referenceId });
+        compositeResponse.push({
+          body: [{ errorCode: "PROCESSING_HALTED", message: "The transaction was rolled back since another operation in the same transaction failed." }],
+          httpHeaders: {},
+          httpStatusCode: 400,
+          referenceId,
+        });
         continue;
       }
-      const response = await send(method, filled(url, done), c.req.raw.headers, body === undefined ? undefined : JSON.parse(filled(JSON.stringify(body), done)));
+      const response = await send(
+        method,
+        filled(url, done),
+        c.req.raw.headers,
+        body === undefined ? undefined : JSON.parse(filled(JSON.stringify(body), done)),
+      );
       const answer = await answerOf(response);
       done.set(referenceId, answer);
       const location = response.headers.get("location");
@@ -93,7 +110,8 @@ export function compositeRoutes({ org }: SimulatorContext, send: Send): ApiApp {
 
   app.post("/composite/batch", async (c) => {
     const { batchRequests } = (await c.req.json()) as { batchRequests: { method: string; url: string; richInput?: unknown }[] }; // the documented shape
-    if (batchRequests.length > compositeLimit) throw new ApiError(400, "LIMIT_EXCEEDED", `The batch request can't contain more than ${compositeLimit} subrequests.`);
+    if (batchRequests.length > compositeLimit)
+      throw new ApiError(400, "LIMIT_EXCEEDED", `The batch request can't contain more than ${compositeLimit} subrequests.`);
     const results: { statusCode: number; result: unknown }[] = [];
     for (const { method, url, richInput } of batchRequests) {
       const response = await send(method, url.startsWith("/") ? url : `/services/data/${url}`, c.req.raw.headers, richInput);
@@ -124,7 +142,11 @@ function saveAll<Item>(org: Org, items: readonly Item[], allOrNone: boolean, sav
   if (!allOrNone) return attempt();
   const results = org.together(attempt, (outcome) => outcome.some(({ success }) => !success));
   if (results.every(({ success }) => success)) return results;
-  const innocent = { statusCode: "ALL_OR_NONE_OPERATION_ROLLED_BACK", message: "Record rolled back because not all records were valid and the request was using AllOrNone header", fields: [] };
+  const innocent = {
+    statusCode: "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    message: "Record rolled back because not all records were valid and the request was using AllOrNone header",
+    fields: [],
+  };
   return results.map((result) => (result.success ? { success: false, errors: [innocent] } : result));
 }
 
@@ -137,7 +159,8 @@ function collectionOf(body: unknown, externalId?: string): { records: Input[]; a
 }
 
 function assertSize(size: number): void {
-  if (size > collectionLimit) throw new ApiError(400, "EXCEEDED_MAX_SIZE_REQUEST", `record limit reached. cannot submit more than ${collectionLimit} records into this call`);
+  if (size > collectionLimit)
+    throw new ApiError(400, "EXCEEDED_MAX_SIZE_REQUEST", `record limit reached. cannot submit more than ${collectionLimit} records into this call`);
 }
 
 function assertDistinct(ids: readonly string[]): void {
@@ -149,7 +172,8 @@ function assertDistinct(ids: readonly string[]): void {
 function assertTypeFirst(record: Input, externalId: string | undefined): void {
   const [first] = Object.keys(record).filter((key) => key.toLowerCase() !== "id" && key !== externalId);
   const attributes = record.attributes as { type?: unknown } | undefined; // only its type is read
-  if (first !== "attributes" || typeof attributes?.type !== "string") throw new ApiError(400, "JSON_PARSER_ERROR", "Can not deserialize SObject: attributes.type must be the first property of each record");
+  if (first !== "attributes" || typeof attributes?.type !== "string")
+    throw new ApiError(400, "JSON_PARSER_ERROR", "Can not deserialize SObject: attributes.type must be the first property of each record");
 }
 
 function typeOf(record: Input): string {

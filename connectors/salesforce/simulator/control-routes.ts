@@ -42,7 +42,10 @@ export function controlRoutes({ accounts, org, usage, pages }: SimulatorContext)
   });
 
   app.post("/__control/objects", async (c) => {
-    keepObject(org, z.looseObject({ name: z.string(), keyPrefix: z.string().length(3), fields: z.array(field) }).parse(await c.req.json()) as unknown as ObjectDefinition); // names and kinds are checked, the rest is optional
+    keepObject(
+      org,
+      z.looseObject({ name: z.string(), keyPrefix: z.string().length(3), fields: z.array(field) }).parse(await c.req.json()) as unknown as ObjectDefinition,
+    ); // names and kinds are checked, the rest is optional
     return c.body(null, 204);
   });
   app.post("/__control/fields/:object", async (c) => {
@@ -84,7 +87,9 @@ export function controlRoutes({ accounts, org, usage, pages }: SimulatorContext)
     return c.body(null, 204);
   });
   app.post("/__control/automations", async (c) => {
-    org.rules.automations = z.array(z.strictObject({ object: z.string(), on: z.enum(["create", "update"]), set: z.record(z.string(), value) })).parse(await c.req.json());
+    org.rules.automations = z
+      .array(z.strictObject({ object: z.string(), on: z.enum(["create", "update"]), set: z.record(z.string(), value) }))
+      .parse(await c.req.json());
     return c.body(null, 204);
   });
   app.post("/__control/options", async (c) => {

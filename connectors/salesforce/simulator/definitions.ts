@@ -65,7 +65,17 @@ export const systemFields: readonly FieldDefinition[] = [
 ];
 
 function stampedBy(name: string, label: string, relationshipName: string): FieldDefinition {
-  return { name, label, type: "reference", referenceTo: ["User"], relationshipName, nillable: false, createable: false, updateable: false, defaultedOnCreate: true };
+  return {
+    name,
+    label,
+    type: "reference",
+    referenceTo: ["User"],
+    relationshipName,
+    nillable: false,
+    createable: false,
+    updateable: false,
+    defaultedOnCreate: true,
+  };
 }
 
 export function string(name: string, label: string, length = 255, more: Partial<FieldDefinition> = {}): FieldDefinition {

@@ -2,7 +2,19 @@ import type { FieldDefinition } from "./definitions.ts";
 import type { OrgObject, OrgSchema } from "./schema.ts";
 
 const lengthless = new Set(["boolean", "int", "double", "currency", "percent", "date", "datetime", "address", "base64"]);
-const soapTypes: Readonly<Record<string, string>> = { id: "tns:ID", reference: "tns:ID", boolean: "xsd:boolean", int: "xsd:int", double: "xsd:double", currency: "xsd:double", percent: "xsd:double", date: "xsd:date", datetime: "xsd:dateTime", base64: "xsd:base64Binary", address: "urn:address" };
+const soapTypes: Readonly<Record<string, string>> = {
+  id: "tns:ID",
+  reference: "tns:ID",
+  boolean: "xsd:boolean",
+  int: "xsd:int",
+  double: "xsd:double",
+  currency: "xsd:double",
+  percent: "xsd:double",
+  date: "xsd:date",
+  datetime: "xsd:dateTime",
+  base64: "xsd:base64Binary",
+  address: "urn:address",
+};
 
 /** `GET /sobjects`. */
 export function describeGlobal(schema: OrgSchema, version: string): unknown {
@@ -114,7 +126,13 @@ function describeField(field: FieldDefinition): Record<string, unknown> {
     namePointing: (field.referenceTo?.length ?? 0) > 1,
     nillable: field.nillable ?? true,
     permissionable: field.name.endsWith("__c") || (field.nillable ?? true),
-    picklistValues: (field.picklist ?? []).map(({ value, label, isDefault }) => ({ active: true, defaultValue: isDefault ?? false, label: label ?? value, validFor: null, value })),
+    picklistValues: (field.picklist ?? []).map(({ value, label, isDefault }) => ({
+      active: true,
+      defaultValue: isDefault ?? false,
+      label: label ?? value,
+      validFor: null,
+      value,
+    })),
     polymorphicForeignKey: (field.referenceTo?.length ?? 0) > 1,
     precision: numeric ? 18 : 0,
     queryByDistance: false,
@@ -143,7 +161,13 @@ function masterRecordType(object: OrgObject, version: string): Record<string, un
 
 function urlsOf(object: OrgObject, version: string): Record<string, string> {
   const sobject = `/services/data/v${version}/sobjects/${object.name}`;
-  return { compactLayouts: `${sobject}/describe/compactLayouts`, rowTemplate: `${sobject}/{ID}`, describe: `${sobject}/describe`, layouts: `${sobject}/describe/layouts`, sobject };
+  return {
+    compactLayouts: `${sobject}/describe/compactLayouts`,
+    rowTemplate: `${sobject}/{ID}`,
+    describe: `${sobject}/describe`,
+    layouts: `${sobject}/describe/layouts`,
+    sobject,
+  };
 }
 
 function labelPlural(object: OrgObject): string {

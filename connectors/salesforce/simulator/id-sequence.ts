@@ -18,7 +18,8 @@ export class IdSequence {
         const prefix = row.Id.slice(0, 3);
         this.#last.set(prefix, Math.max(this.#last.get(prefix) ?? 0, fromDigits(row.Id.slice(5, 15))));
         for (const field of object.fields.values()) {
-          if (field.autoNumber) this.#numbers.set(`${object.name}.${field.name}`, Math.max(this.#numbers.get(`${object.name}.${field.name}`) ?? 0, Number(row[field.name])));
+          if (field.autoNumber)
+            this.#numbers.set(`${object.name}.${field.name}`, Math.max(this.#numbers.get(`${object.name}.${field.name}`) ?? 0, Number(row[field.name])));
         }
       }
     }

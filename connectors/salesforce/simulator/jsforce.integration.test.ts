@@ -1,15 +1,26 @@
-import { SignJWT } from "jose";
 import { createPrivateKey } from "node:crypto";
+import { SignJWT } from "jose";
 import { Connection } from "jsforce";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ines, integration, type SimulatedOrg, simulatedOrg } from "../simulated-org.ts";
+import { ines, integration, type SimulatedOrg, simulatedOrg } from "./simulated-org.ts";
 import { simulatedAccounts } from "./simulator.ts";
 
 let org: SimulatedOrg;
 let connection: Connection;
 
 beforeAll(async () => {
-  org = await simulatedOrg({ objects: [{ name: "UpsertTable__c", keyPrefix: "a01", fields: [{ name: "Name", type: "string", nameField: true }, { name: "ExtId__c", type: "string", externalId: true }] }] });
+  org = await simulatedOrg({
+    objects: [
+      {
+        name: "UpsertTable__c",
+        keyPrefix: "a01",
+        fields: [
+          { name: "Name", type: "string", nameField: true },
+          { name: "ExtId__c", type: "string", externalId: true },
+        ],
+      },
+    ],
+  });
   connection = new Connection({ loginUrl: org.simulator.url, version: "60.0" });
   await connection.login(ines, simulatedAccounts.humans[0].password);
 });
@@ -21,7 +32,13 @@ describe("jsforce", () => {
     const { clientId, clientSecret } = simulatedAccounts.app;
     const byPassword = new Connection({ oauth2: { loginUrl: org.simulator.url, clientId, clientSecret } });
     expect((await byPassword.login(ines, simulatedAccounts.humans[0].password)).id).toBe(connection.userInfo?.id);
-    const assertion = await new SignJWT({}).setProtectedHeader({ alg: "RS256" }).setIssuer(clientId).setSubject(integration).setAudience("https://login.salesforce.com").setExpirationTime("3m").sign(createPrivateKey(org.keys.privateKey));
+    const assertion = await new SignJWT({})
+      .setProtectedHeader({ alg: "RS256" })
+      .setIssuer(clientId)
+      .setSubject(integration)
+      .setAudience("https://login.salesforce.com")
+      .setExpirationTime("3m")
+      .sign(createPrivateKey(org.keys.privateKey));
     const byAssertion = new Connection({ loginUrl: org.simulator.url });
     await byAssertion.authorize({ grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion });
     expect((await byAssertion.identity()).username).toBe(integration);
@@ -55,7 +72,15 @@ describe("jsforce", () => {
     const table = connection.sobject("UpsertTable__c");
     expect(await table.upsert({ ExtId__c: "e1", Name: "n" }, "ExtId__c")).toMatchObject({ success: true, created: true });
     expect(await table.upsert({ ExtId__c: "e1", Name: "m" }, "ExtId__c")).toMatchObject({ success: true, created: false });
-    expect(await table.upsert([{ ExtId__c: "e1", Name: "o" }, { ExtId__c: "e2", Name: "p" }], "ExtId__c")).toMatchObject([{ created: false }, { created: true }]);
+    expect(
+      await table.upsert(
+        [
+          { ExtId__c: "e1", Name: "o" },
+          { ExtId__c: "e2", Name: "p" },
+        ],
+        "ExtId__c",
+      ),
+    ).toMatchObject([{ created: false }, { created: true }]);
     await table.create([{ ExtId__c: "twice" }, { ExtId__c: "twice" }]);
     await expect(table.upsert({ ExtId__c: "twice" }, "ExtId__c")).rejects.toMatchObject({ errorCode: "MULTIPLE_CHOICES" });
   });
@@ -69,8 +94,16 @@ describe("jsforce", () => {
 
   it("uploads a file in JSON and as a form", async () => {
     const json = await connection.sobject("ContentVersion").create({ PathOnClient: "j.txt", VersionData: Buffer.from("json").toString("base64") });
-    const form = await connection.sobject("ContentVersion").create({ PathOnClient: "f.txt", VersionData: Buffer.from("form").toString("base64") }, { multipartFileFields: { VersionData: { filename: "f.txt", contentType: "text/plain" } } });
-    for (const [{ id }, text] of [[json, "json"], [form, "form"]] as const) {
+    const form = await connection
+      .sobject("ContentVersion")
+      .create(
+        { PathOnClient: "f.txt", VersionData: Buffer.from("form").toString("base64") },
+        { multipartFileFields: { VersionData: { filename: "f.txt", contentType: "text/plain" } } },
+      );
+    for (const [{ id }, text] of [
+      [json, "json"],
+      [form, "form"],
+    ] as const) {
       expect(await connection.request(`/services/data/v60.0/sobjects/ContentVersion/${id}/VersionData`)).toBe(text);
     }
   });

@@ -1,7 +1,15 @@
 import { boolean, type FieldDefinition, longText, type ObjectDefinition, owner, picklist, readOnly, reference, string } from "./definitions.ts";
 
 /** The custom external id field that tells our own creates apart; an administrator adds it to a real org. */
-export const markerField: FieldDefinition = { name: "Isobridge_Marker__c", label: "Isobridge Marker", type: "string", length: 255, unique: true, externalId: true, idLookup: true };
+export const markerField: FieldDefinition = {
+  name: "Isobridge_Marker__c",
+  label: "Isobridge Marker",
+  type: "string",
+  length: 255,
+  unique: true,
+  externalId: true,
+  idLookup: true,
+};
 
 const required = { nillable: false } as const;
 const commentParents = ["Case"];
@@ -101,7 +109,11 @@ export const standardObjects: readonly ObjectDefinition[] = [
       string("CaseNumber", "Case Number", 30, { ...readOnly, ...required, autoNumber: true, defaultedOnCreate: true, nameField: true, idLookup: true }),
       string("Subject", "Subject", 255),
       longText("Description", "Description"),
-      picklist("Status", "Status", [{ value: "New", isDefault: true }, "Working", "Escalated", "Closed"], { restricted: true, defaultedOnCreate: true, nillable: false }),
+      picklist("Status", "Status", [{ value: "New", isDefault: true }, "Working", "Escalated", "Closed"], {
+        restricted: true,
+        defaultedOnCreate: true,
+        nillable: false,
+      }),
       picklist("Priority", "Priority", ["High", { value: "Medium", isDefault: true }, "Low"], { restricted: true, defaultedOnCreate: true }),
       picklist("Origin", "Case Origin", ["Phone", "Email", "Web"], { restricted: true }),
       picklist("Type", "Case Type", ["Mechanical", "Electrical", "Electronic", "Structural", "Other"]),
@@ -136,7 +148,11 @@ export const standardObjects: readonly ObjectDefinition[] = [
     feedEnabled: true,
     fields: [
       string("Subject", "Subject", 255, { nameField: true }),
-      picklist("Status", "Status", [{ value: "Not Started", isDefault: true }, "In Progress", "Completed", "Waiting on someone else", "Deferred"], { restricted: true, nillable: false, defaultedOnCreate: true }),
+      picklist("Status", "Status", [{ value: "Not Started", isDefault: true }, "In Progress", "Completed", "Waiting on someone else", "Deferred"], {
+        restricted: true,
+        nillable: false,
+        defaultedOnCreate: true,
+      }),
       picklist("Priority", "Priority", ["High", { value: "Normal", isDefault: true }, "Low"], { restricted: true, nillable: false, defaultedOnCreate: true }),
       { name: "ActivityDate", label: "Due Date Only", type: "date" },
       longText("Description", "Description"),
@@ -152,7 +168,13 @@ export const standardObjects: readonly ObjectDefinition[] = [
     keyPrefix: "0D5",
     fields: [
       reference("ParentId", "Parent ID", feedParents, { ...required, updateable: false, cascadeDelete: true }),
-      picklist("Type", "Feed Item Type", ["TextPost", "ContentPost", "LinkPost", "TrackedChange"], { nillable: false, updateable: false, restricted: true, defaultedOnCreate: true, defaultValue: "TextPost" }),
+      picklist("Type", "Feed Item Type", ["TextPost", "ContentPost", "LinkPost", "TrackedChange"], {
+        nillable: false,
+        updateable: false,
+        restricted: true,
+        defaultedOnCreate: true,
+        defaultValue: "TextPost",
+      }),
       longText("Body", "Body", 10_000),
       string("Title", "Title", 255),
       { name: "LinkUrl", label: "Link Url", type: "url", length: 1000 },
@@ -187,7 +209,16 @@ export const standardObjects: readonly ObjectDefinition[] = [
       string("CcAddress", "CC Address", 4000),
       boolean("Incoming", "Is Incoming"),
       { name: "MessageDate", label: "Message Date", type: "datetime" },
-      picklist("Status", "Status", [{ value: "0", label: "New" }, { value: "1", label: "Read" }, { value: "3", label: "Sent" }], { restricted: true, nillable: false, defaultedOnCreate: true, defaultValue: "0" }),
+      picklist(
+        "Status",
+        "Status",
+        [
+          { value: "0", label: "New" },
+          { value: "1", label: "Read" },
+          { value: "3", label: "Sent" },
+        ],
+        { restricted: true, nillable: false, defaultedOnCreate: true, defaultValue: "0" },
+      ),
     ],
   },
   {
@@ -196,7 +227,12 @@ export const standardObjects: readonly ObjectDefinition[] = [
     keyPrefix: "068",
     deletable: false,
     fields: [
-      reference("ContentDocumentId", "ContentDocument ID", ["ContentDocument"], { updateable: false, defaultedOnCreate: true, nillable: false, childRelationshipName: "ContentVersions" }),
+      reference("ContentDocumentId", "ContentDocument ID", ["ContentDocument"], {
+        updateable: false,
+        defaultedOnCreate: true,
+        nillable: false,
+        childRelationshipName: "ContentVersions",
+      }),
       boolean("IsLatest", "Is Latest", { ...readOnly }),
       string("Title", "Title", 255, { nillable: false, defaultedOnCreate: true, nameField: true }),
       string("PathOnClient", "Path On Client", 500, { updateable: false }),
@@ -233,10 +269,24 @@ export const standardObjects: readonly ObjectDefinition[] = [
     labelPlural: "Content Document Links",
     keyPrefix: "06A",
     fields: [
-      reference("LinkedEntityId", "Linked Entity ID", fileParents, { ...required, updateable: false, childRelationshipName: "ContentDocumentLinks", cascadeDelete: true }),
-      reference("ContentDocumentId", "ContentDocument ID", ["ContentDocument"], { ...required, updateable: false, childRelationshipName: "ContentDocumentLinks", cascadeDelete: true }),
+      reference("LinkedEntityId", "Linked Entity ID", fileParents, {
+        ...required,
+        updateable: false,
+        childRelationshipName: "ContentDocumentLinks",
+        cascadeDelete: true,
+      }),
+      reference("ContentDocumentId", "ContentDocument ID", ["ContentDocument"], {
+        ...required,
+        updateable: false,
+        childRelationshipName: "ContentDocumentLinks",
+        cascadeDelete: true,
+      }),
       picklist("ShareType", "Share Type", ["V", "C", "I"], { restricted: true, defaultedOnCreate: true, defaultValue: "V" }),
-      picklist("Visibility", "Visibility", ["AllUsers", "InternalUsers", "SharedUsers"], { restricted: true, defaultedOnCreate: true, defaultValue: "AllUsers" }),
+      picklist("Visibility", "Visibility", ["AllUsers", "InternalUsers", "SharedUsers"], {
+        restricted: true,
+        defaultedOnCreate: true,
+        defaultValue: "AllUsers",
+      }),
     ],
   },
   {
@@ -244,7 +294,12 @@ export const standardObjects: readonly ObjectDefinition[] = [
     labelPlural: "Attachments",
     keyPrefix: "00P",
     fields: [
-      reference("ParentId", "Parent ID", ["Account", "Contact", "Case", "Task"], { ...required, updateable: false, childRelationshipName: "Attachments", cascadeDelete: true }),
+      reference("ParentId", "Parent ID", ["Account", "Contact", "Case", "Task"], {
+        ...required,
+        updateable: false,
+        childRelationshipName: "Attachments",
+        cascadeDelete: true,
+      }),
       string("Name", "File Name", 255, { ...required, nameField: true }),
       boolean("IsPrivate", "Private"),
       string("ContentType", "Content Type", 120),

@@ -3,11 +3,12 @@ import type { Tables } from "../../simulation/tables.ts";
 import { salesforceId } from "../id.ts";
 import { ApiError } from "./api-error.ts";
 import { afterSave, beforeSave } from "./behaviour.ts";
+import { assertValid, inputValues } from "./checks.ts";
 import type { FieldDefinition } from "./definitions.ts";
 import { IdSequence } from "./id-sequence.ts";
 import { RowIndex } from "./row-index.ts";
 import type { OrgObject, OrgSchema } from "./schema.ts";
-import { instantText, storedValue, type Value } from "./values.ts";
+import { instantText, type Value } from "./values.ts";
 
 export type Row = { Id: string } & Record<string, Value>;
 export type Input = Readonly<Record<string, unknown>>;
@@ -66,7 +67,9 @@ export class Org {
     let index = this.#indexes.get(type);
     if (index === undefined) {
       const fields = [...(this.schema.object(type)?.fields.values() ?? [])];
-      const wanted = fields.filter(({ type, unique, externalId, idLookup, name }) => name !== "Id" && (type === "reference" || unique || externalId || idLookup));
+      const wanted = fields.filter(
+        ({ type, unique, externalId, idLookup, name }) => name !== "Id" && (type === "reference" || unique || externalId || idLookup),
+      );
       index = new RowIndex(wanted.map(({ name }) => name));
       this.#indexes.set(type, index);
     }
@@ -101,16 +104,26 @@ export class Org {
 
   create(type: string, input: Input, caller: string): Row {
     const object = this.object(type);
-    if (object.definition.createable === false) throw new ApiError(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", `entity type cannot be inserted: ${object.definition.label ?? type}`);
+    if (object.definition.createable === false)
+      throw new ApiError(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", `entity type cannot be inserted: ${object.definition.label ?? type}`);
     return this.#save(() => {
-      const values = this.#values(object, input, "createable");
+      const values = inputValues(object, input, "createable");
       this.#assertUnlocked(this.#parentsOf(object, values));
       const now = instantText(this.clock.now());
-      const row: Row = { Id: this.#ids.next(object), IsDeleted: false, CreatedDate: now, CreatedById: caller, LastModifiedDate: now, LastModifiedById: caller, SystemModstamp: now };
-      for (const field of object.fields.values()) if (!(field.name in row) && field.type !== "address" && field.type !== "base64") row[field.name] = defaultOf(field);
+      const row: Row = {
+        Id: this.#ids.next(object),
+        IsDeleted: false,
+        CreatedDate: now,
+        CreatedById: caller,
+        LastModifiedDate: now,
+        LastModifiedById: caller,
+        SystemModstamp: now,
+      };
+      for (const field of object.fields.values())
+        if (!(field.name in row) && field.type !== "address" && field.type !== "base64") row[field.name] = defaultOf(field);
       Object.assign(row, values.fields);
       beforeSave(this, object, row, undefined, { caller, base64: values.base64 });
-      this.#validate(object, row, Object.keys(values.fields), values.base64);
+      assertValid(this, object, row, Object.keys(values.fields), values.base64);
       this.put(object.name, row);
       afterSave(this, object, row, undefined, { caller, base64: values.base64 });
       return this.#automate(object, row, "create");
@@ -122,13 +135,13 @@ export class Org {
     if ("Id" in input || "id" in input) throw new ApiError(400, "INVALID_FIELD", "The Id field should not be specified in the sobject data.", ["Id"]);
     const before = this.existing(type, id, unknownTarget());
     return this.#save(() => {
-      const values = this.#values(object, input, "updateable");
+      const values = inputValues(object, input, "updateable");
       this.#assertUnlocked([before.Id]);
       if (this.rules.readOnly.has(before.Id)) throw new ApiError(403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id");
       const now = instantText(this.clock.now());
       const row: Row = { ...before, ...values.fields, LastModifiedDate: now, LastModifiedById: caller, SystemModstamp: now };
       beforeSave(this, object, row, before, { caller, base64: values.base64 });
-      this.#validate(object, row, Object.keys(values.fields), values.base64);
+      assertValid(this, object, row, Object.keys(values.fields), values.base64);
       this.put(object.name, row);
       afterSave(this, object, row, before, { caller, base64: values.base64 });
       return this.#automate(object, row, "update");
@@ -177,7 +190,9 @@ export class Org {
   }
 
   rowsWith(type: string, field: string, value: Value): Row[] {
-    return this.index(type).idsWith(field, [value]).flatMap((id) => this.tables.get(type, id) ?? []);
+    return this.index(type)
+      .idsWith(field, [value])
+      .flatMap((id) => this.tables.get(type, id) ?? []);
   }
 
   /** Runs saves that succeed together or not at all. */
@@ -228,59 +243,15 @@ export class Org {
     for (const child of this.schema.children(type)) {
       const owned = child.cascadeDelete || (type === "ContentDocument" && child.childObject === "ContentVersion");
       if (!owned) continue;
-      for (const childRow of this.rowsWith(child.childObject, child.field, row.Id)) if (childRow.IsDeleted === false) this.#remove(child.childObject, childRow, caller);
-    }
-  }
-
-  #values(object: OrgObject, input: Input, access: "createable" | "updateable"): { fields: Record<string, Value>; base64: ReadonlyMap<string, string | Buffer> } {
-    const fields: Record<string, Value> = {};
-    const base64 = new Map<string, string | Buffer>();
-    for (const [name, given] of Object.entries(input)) {
-      if (name === "attributes") continue;
-      const field = object.fields.get(name.toLowerCase());
-      if (field === undefined) throw new ApiError(400, "INVALID_FIELD", `No such column '${name}' on sobject of type ${object.name}`);
-      if (field[access] === false || field.calculated) {
-        const verb = access === "createable" ? "create" : "update";
-        throw new ApiError(400, "INVALID_FIELD_FOR_INSERT_UPDATE", `Unable to ${verb} fields: ${field.name}. Please check the security settings of this field and verify that it is read/write for your profile or permission set.`, [field.name]);
-      }
-      if (field.type === "base64") base64.set(field.name, Buffer.isBuffer(given) ? given : String(given ?? ""));
-      else fields[field.name] = storedValue(field, given);
-    }
-    return { fields, base64 };
-  }
-
-  #validate(object: OrgObject, row: Row, given: readonly string[], base64: ReadonlyMap<string, unknown>): void {
-    const missing = [...object.fields.values()].filter((field) => isRequired(field) && (field.type === "base64" ? base64.size === 0 && !("BodyLength" in row && row.BodyLength !== null) : row[field.name] === null || row[field.name] === undefined));
-    if (missing.length > 0) {
-      const names = missing.map(({ name }) => name);
-      throw new ApiError(400, "REQUIRED_FIELD_MISSING", `Required fields are missing: [${names.join(", ")}]`, names);
-    }
-    for (const name of given) this.#validateField(object, row, object.fields.get(name.toLowerCase()));
-    for (const rule of this.rules.validations) {
-      if (rule.object === object.name && row[rule.field] === rule.equals) throw new ApiError(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, [rule.field]);
-    }
-  }
-
-  #validateField(object: OrgObject, row: Row, field: FieldDefinition | undefined): void {
-    const value = field === undefined ? null : row[field.name];
-    if (field === undefined || typeof value !== "string") return;
-    if (field.type === "reference") {
-      const type = this.schema.typeOfId(value);
-      const target = type === undefined ? undefined : this.tables.get(type, value);
-      if (type !== undefined && field.referenceTo !== undefined && !field.referenceTo.includes(type) && !type.endsWith("__c")) {
-        throw new ApiError(400, "FIELD_INTEGRITY_EXCEPTION", `${field.label ?? field.name}: id value of incorrect type: ${value}`, [field.name]);
-      }
-      if (target === undefined) throw new ApiError(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", []);
-      if (target.IsDeleted === true) throw new ApiError(400, "ENTITY_IS_DELETED", "entity is deleted", []);
-    }
-    if (field.unique) {
-      const twin = this.rowsWith(object.name, field.name, value).find((other) => other.Id !== row.Id && other.IsDeleted === false);
-      if (twin !== undefined) throw new ApiError(400, "DUPLICATE_VALUE", `duplicate value found: ${field.name} duplicates value on record with id: ${twin.Id}`, []);
+      for (const childRow of this.rowsWith(child.childObject, child.field, row.Id))
+        if (childRow.IsDeleted === false) this.#remove(child.childObject, childRow, caller);
     }
   }
 
   #parentsOf(object: OrgObject, values: { fields: Record<string, Value> }): string[] {
-    return [...object.fields.values()].flatMap((field) => (field.cascadeDelete && typeof values.fields[field.name] === "string" ? [String(values.fields[field.name])] : []));
+    return [...object.fields.values()].flatMap((field) =>
+      field.cascadeDelete && typeof values.fields[field.name] === "string" ? [String(values.fields[field.name])] : [],
+    );
   }
 
   #assertUnlocked(ids: readonly string[]): void {
@@ -295,7 +266,7 @@ export class Org {
   #automate(object: OrgObject, row: Row, on: "create" | "update"): Row {
     const set = this.rules.automations.filter((rule) => rule.object === object.name && rule.on === on).map(({ set }) => set);
     if (set.length === 0) return row;
-    const changed: Row = { ...row, ...this.#values(object, Object.assign({}, ...set), "updateable").fields };
+    const changed: Row = { ...row, ...inputValues(object, Object.assign({}, ...set), "updateable").fields };
     this.put(object.name, changed);
     return changed;
   }
@@ -304,10 +275,6 @@ export class Org {
 /** Writes call an unknown id a bad cross reference, reads call it not found [R]. */
 function unknownTarget(): ApiError {
   return new ApiError(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id");
-}
-
-function isRequired(field: FieldDefinition): boolean {
-  return field.nillable === false && field.createable !== false && !field.autoNumber && field.type !== "boolean";
 }
 
 function defaultOf(field: FieldDefinition): Value {

@@ -1,15 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Caller, type SimulatedOrg, simulatedOrg } from "../simulated-org.ts";
+import { type Caller, type SimulatedOrg, simulatedOrg } from "./simulated-org.ts";
 
 let org: SimulatedOrg;
 let call: Caller;
 const ids: Record<string, string> = {};
 
 const query = async (soql: string, path = "query") => await call("GET", `/${path}?q=${encodeURIComponent(soql)}`);
-const subjects = async (where: string) => (await query(`SELECT Subject FROM Case WHERE ${where} ORDER BY Subject`)).body.records?.map(({ Subject }: { Subject: string }) => Subject);
+const subjects = async (where: string) =>
+  (await query(`SELECT Subject FROM Case WHERE ${where} ORDER BY Subject`)).body.records?.map(({ Subject }: { Subject: string }) => Subject);
 
 beforeAll(async () => {
-  org = await simulatedOrg({ fields: { Case: [{ name: "Tags__c", type: "multipicklist", picklist: [{ value: "a" }, { value: "b" }, { value: "c" }] }, { name: "Hours__c", type: "double" }, { name: "Due__c", type: "date" }] } });
+  org = await simulatedOrg({
+    fields: {
+      Case: [
+        { name: "Tags__c", type: "multipicklist", picklist: [{ value: "a" }, { value: "b" }, { value: "c" }] },
+        { name: "Hours__c", type: "double" },
+        { name: "Due__c", type: "date" },
+      ],
+    },
+  });
   call = await org.caller();
   org.simulator.server.clock.set({ frozenAt: Date.parse("2026-05-01T10:00:00Z") });
   const make = async (name: string, type: string, body: object) => {
@@ -40,22 +49,21 @@ describe("a condition", () => {
     ["AccountId != null", ["alpha"]],
     ["IsClosed = true", ["gamma"]],
     ["Hours__c > 1 AND Hours__c <= 1.5", ["alpha"]],
-    ["Tags__c INCLUDES ('b', 'c')", ["Beta 100%", "alpha"]],
+    ["Tags__c INCLUDES ('b', 'c')", ["alpha", "Beta 100%"]],
     ["Tags__c INCLUDES ('a;b')", ["alpha"]],
     ["Tags__c EXCLUDES ('c')", ["alpha", "gamma"]],
     ["CreatedDate = 2026-05-01T12:00:00+02:00", ["alpha"]],
     ["CreatedDate >= 2026-05-02T00:00:00Z", ["Beta 100%", "gamma"]],
     ["CreatedDate = TODAY", ["Beta 100%", "gamma"]],
     ["CreatedDate < TODAY", ["alpha"]],
-    ["CreatedDate = LAST_N_DAYS:3", ["Beta 100%", "alpha", "gamma"]],
+    ["CreatedDate = LAST_N_DAYS:3", ["alpha", "Beta 100%", "gamma"]],
     ["Due__c = TOMORROW", ["alpha"]],
     ["Due__c = 2026-05-03", ["alpha"]],
     ["Account.Name = 'acme'", ["alpha"]],
     ["Parent.Account.Name = 'Acme'", ["gamma"]],
-    ["Owner.Type = 'User'", ["Beta 100%", "alpha", "gamma"]],
-    ["Status = 'New' AND (Priority = 'High' OR Priority = 'Low')", ["Beta 100%", "alpha"]],
+    ["Owner.Type = 'User'", ["alpha", "Beta 100%", "gamma"]],
+    ["Status = 'New' AND (Priority = 'High' OR Priority = 'Low')", ["alpha", "Beta 100%"]],
     ["NOT (Priority = 'High' OR IsClosed = true)", ["Beta 100%"]],
-    ["Id IN (SELECT ParentId FROM CaseComment WHERE CommentBody LIKE 'h%' AND IsPublished = true)", undefined],
     ["Id IN (SELECT ParentId FROM CaseComment WHERE IsPublished = true)", ["alpha"]],
     ["Id NOT IN (SELECT ParentId FROM CaseComment WHERE IsPublished = true)", ["Beta 100%", "gamma"]],
   ])("%s finds %j [K]", async (where, found) => {
@@ -73,7 +81,12 @@ describe("a condition", () => {
     ["Status == 'New'", "MALFORMED_QUERY", "unexpected token: '='"],
     ["Foo = 1", "INVALID_FIELD", "No such column 'Foo' on entity 'Case'"],
     ["Foo.Name = 'x'", "INVALID_FIELD", "Didn't understand relationship 'Foo' in field path"],
-    ["CreatedDate > '2026-05-01T00:00:00Z'", "INVALID_FIELD", "value of filter criterion for field 'CreatedDate' must be of type dateTime and should not be enclosed in quotes"],
+    [
+      "CreatedDate > '2026-05-01T00:00:00Z'",
+      "INVALID_FIELD",
+      "value of filter criterion for field 'CreatedDate' must be of type dateTime and should not be enclosed in quotes",
+    ],
+    ["Id IN (SELECT ParentId FROM CaseComment WHERE CommentBody LIKE 'h%')", "INVALID_FIELD", "field 'CommentBody' can not be filtered in a query call"],
     ["Description = 'x'", "INVALID_FIELD", "field 'Description' can not be filtered in a query call"],
     ["Id = 'x'", "INVALID_QUERY_FILTER_OPERATOR", "invalid ID field: x"],
   ])("%s is refused as %s [R]", async (where, errorCode, message) => {
@@ -85,18 +98,36 @@ describe("a condition", () => {
 
 describe("a query", () => {
   it("points at the column of an unknown field or object [R]", async () => {
-    expect((await query("SELECT Id, Foo FROM Case")).body[0].message).toMatch(/^\nSELECT Id, Foo FROM Case\n {11}\^\nERROR at Row:1:Column:12\nNo such column 'Foo' on entity 'Case'\. If you are attempting to use a custom field/);
-    expect((await query("SELECT Id FROM Foo")).body[0]).toMatchObject({ errorCode: "INVALID_TYPE", message: expect.stringContaining("sObject type 'Foo' is not supported.") });
+    expect((await query("SELECT Id, Foo FROM Case")).body[0].message).toMatch(
+      /^\nSELECT Id, Foo FROM Case\n {11}\^\nERROR at Row:1:Column:12\nNo such column 'Foo' on entity 'Case'\. If you are attempting to use a custom field/,
+    );
+    expect((await query("SELECT Id FROM Foo")).body[0]).toMatchObject({
+      errorCode: "INVALID_TYPE",
+      message: expect.stringContaining("sObject type 'Foo' is not supported."),
+    });
   });
 
   it("shows parents as objects, several with the same parent together, and none as null [R]", async () => {
-    const { body } = await query(`SELECT Subject, Account.Name, Account.Owner.Name, Account.Id, Owner.Type FROM Case WHERE Subject IN ('alpha', 'gamma') ORDER BY Subject`);
-    expect(body.records).toMatchObject([{ Account: { attributes: { type: "Account" }, Name: "Acme", Id: ids.acme, Owner: { Name: "Ines Duarte" } }, Owner: { attributes: { type: "Name" }, Type: "User" } }, { Account: null }]);
+    const { body } = await query(
+      `SELECT Subject, Account.Name, Account.Owner.Name, Account.Id, Owner.Type FROM Case WHERE Subject IN ('alpha', 'gamma') ORDER BY Subject`,
+    );
+    expect(body.records).toMatchObject([
+      {
+        Account: { attributes: { type: "Account" }, Name: "Acme", Id: ids.acme, Owner: { Name: "Ines Duarte" } },
+        Owner: { attributes: { type: "Name" }, Type: "User" },
+      },
+      { Account: null },
+    ]);
   });
 
   it("shows children as a page of their own, or null [R]", async () => {
-    const { body } = await query("SELECT Subject, (SELECT CommentBody, CreatedBy.Email FROM CaseComments WHERE IsPublished = true ORDER BY CreatedDate LIMIT 5) FROM Case WHERE Subject IN ('alpha', 'gamma') ORDER BY Subject");
-    expect(body.records).toMatchObject([{ CaseComments: { totalSize: 1, done: true, records: [{ CommentBody: "hello", CreatedBy: { Email: "ines.duarte@service.example" } }] } }, { CaseComments: null }]);
+    const { body } = await query(
+      "SELECT Subject, (SELECT CommentBody, CreatedBy.Email FROM CaseComments WHERE IsPublished = true ORDER BY CreatedDate LIMIT 5) FROM Case WHERE Subject IN ('alpha', 'gamma') ORDER BY Subject",
+    );
+    expect(body.records).toMatchObject([
+      { CaseComments: { totalSize: 1, done: true, records: [{ CommentBody: "hello", CreatedBy: { Email: "ines.duarte@service.example" } }] } },
+      { CaseComments: null },
+    ]);
     expect((await query("SELECT (SELECT Id FROM Foos) FROM Case")).body[0].errorCode).toBe("INVALID_TYPE");
   });
 
@@ -109,7 +140,8 @@ describe("a query", () => {
   });
 
   it("puts nulls first unless told otherwise [K]", async () => {
-    const order = async (by: string) => (await query(`SELECT Subject FROM Case ORDER BY ${by}`)).body.records.map(({ Subject }: { Subject: string }) => Subject);
+    const order = async (by: string) =>
+      (await query(`SELECT Subject FROM Case ORDER BY ${by}`)).body.records.map(({ Subject }: { Subject: string }) => Subject);
     expect((await order("Hours__c, Subject")).at(-1)).toBe("alpha");
     expect((await order("Hours__c NULLS LAST, Subject"))[0]).toBe("alpha");
     expect((await order("Hours__c DESC, Subject"))[0]).toBe("alpha");
@@ -121,7 +153,10 @@ describe("a query", () => {
   });
 
   it("of the links of files must name a record or a document [K]", async () => {
-    expect((await query("SELECT Id FROM ContentDocumentLink")).body[0]).toMatchObject({ errorCode: "MALFORMED_QUERY", message: expect.stringContaining("Implementation restriction") });
+    expect((await query("SELECT Id FROM ContentDocumentLink")).body[0]).toMatchObject({
+      errorCode: "MALFORMED_QUERY",
+      message: expect.stringContaining("Implementation restriction"),
+    });
     expect((await query("SELECT Id FROM ContentDocumentLink WHERE LinkedEntityId IN (SELECT Id FROM Case)")).status).toBe(200);
   });
 

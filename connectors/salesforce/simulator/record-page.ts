@@ -8,8 +8,13 @@ export function recordPage(org: Org, id: string): Response {
   const row = known === undefined || type === undefined ? undefined : org.row(type, known);
   if (type === undefined || row === undefined) return html(404, "<h1>Insufficient privileges or no such record</h1>");
   const comments = org.rowsWith("CaseComment", "ParentId", row.Id).filter(({ IsDeleted }) => IsDeleted === false);
-  const files = org.rowsWith("ContentDocumentLink", "LinkedEntityId", row.Id).flatMap((link) => (link.IsDeleted === true ? [] : (org.tables.get("ContentDocument", String(link.ContentDocumentId)) ?? [])));
-  return html(200, `<h1>${text(`${type} ${String(row.CaseNumber ?? row.Name ?? row.Id)}`)}</h1>${table(row)}${list("Comments", comments, (comment) => `${who(org, comment)}: ${String(comment.CommentBody)}`)}${list("Files", files, ({ Title }) => String(Title))}`);
+  const files = org
+    .rowsWith("ContentDocumentLink", "LinkedEntityId", row.Id)
+    .flatMap((link) => (link.IsDeleted === true ? [] : (org.tables.get("ContentDocument", String(link.ContentDocumentId)) ?? [])));
+  return html(
+    200,
+    `<h1>${text(`${type} ${String(row.CaseNumber ?? row.Name ?? row.Id)}`)}</h1>${table(row)}${list("Comments", comments, (comment) => `${who(org, comment)}: ${String(comment.CommentBody)}`)}${list("Files", files, ({ Title }) => String(Title))}`,
+  );
 }
 
 function table(row: Row): string {
@@ -26,7 +31,8 @@ function who(org: Org, row: Row): string {
 }
 
 function html(status: number, body: string): Response {
-  const head = "<!DOCTYPE html><html lang=en><head><title>Simulated Salesforce</title><style>body{font:14px sans-serif;margin:2rem}th{text-align:left;padding-right:1rem}td{white-space:pre-wrap}</style></head>";
+  const head =
+    "<!DOCTYPE html><html lang=en><head><title>Simulated Salesforce</title><style>body{font:14px sans-serif;margin:2rem}th{text-align:left;padding-right:1rem}td{white-space:pre-wrap}</style></head>";
   return new Response(`${head}<body>${body}</body></html>`, { status, headers: { "content-type": "text/html;charset=UTF-8" } });
 }
 

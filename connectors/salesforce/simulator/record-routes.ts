@@ -22,7 +22,11 @@ export function recordRoutes({ org }: SimulatorContext): ApiApp {
   app.get("/sobjects/:type/deleted", (c) => {
     const { type, start, end } = spanOf(org, c.req.param("type"), c.req.query());
     const rows = [...org.rows(type)].filter((row) => row.IsDeleted === true && within(row, start, end));
-    return c.json({ deletedRecords: rows.map((row) => ({ deletedDate: row.SystemModstamp, id: row.Id })), earliestDateAvailable: instantText(new Date(end.getTime() - 2 * maxQuerySpanMs)), latestDateCovered: instantText(end) });
+    return c.json({
+      deletedRecords: rows.map((row) => ({ deletedDate: row.SystemModstamp, id: row.Id })),
+      earliestDateAvailable: instantText(new Date(end.getTime() - 2 * maxQuerySpanMs)),
+      latestDateCovered: instantText(end),
+    });
   });
   app.get("/sobjects/:type/updated", (c) => {
     const { type, start, end } = spanOf(org, c.req.param("type"), c.req.query());
@@ -67,7 +71,11 @@ export function recordRoutes({ org }: SimulatorContext): ApiApp {
     const bytes = blobOf(org, object, c.req.param("field"), c.req.param("value"));
     if (bytes !== undefined) return new Response(new Uint8Array(bytes), { headers: { "content-type": "application/octet-stream" } });
     const matches = byExternalId(org, object, c.req.param("field"), c.req.param("value"));
-    if (matches.length > 1) return c.json(matches.map((row) => `/services/data/v${c.var.version}/sobjects/${object.name}/${row.Id}`), 300);
+    if (matches.length > 1)
+      return c.json(
+        matches.map((row) => `/services/data/v${c.var.version}/sobjects/${object.name}/${row.Id}`),
+        300,
+      );
     const [row] = matches;
     if (row === undefined) throw new ApiError(404, "NOT_FOUND", "The requested resource does not exist");
     return c.json(shownRecord(object, row, wantedFields(object, c.req.query("fields")), c.var.version));
@@ -77,7 +85,11 @@ export function recordRoutes({ org }: SimulatorContext): ApiApp {
     const object = org.object(c.req.param("type"));
     const input = await bodyOf(c.req.raw);
     const outcome = upsert(org, object, c.req.param("field"), c.req.param("value"), input, c.var.caller, c.req.query("updateOnly") === "true");
-    if (outcome.kind === "several") return c.json(outcome.rows.map((row) => `/services/data/v${c.var.version}/sobjects/${object.name}/${row.Id}`), 300);
+    if (outcome.kind === "several")
+      return c.json(
+        outcome.rows.map((row) => `/services/data/v${c.var.version}/sobjects/${object.name}/${row.Id}`),
+        300,
+      );
     return c.json({ id: outcome.id, success: true, errors: [], created: outcome.kind === "created" }, outcome.kind === "created" ? 201 : 200);
   });
 
@@ -154,7 +166,12 @@ export function wantedFields(object: OrgObject, names: string | readonly string[
   if (names === undefined) return [...object.fields.values()];
   return (typeof names === "string" ? names.split(",") : names).map((name) => {
     const field = object.fields.get(name.trim().toLowerCase());
-    if (field === undefined) throw new ApiError(400, "INVALID_FIELD", `No such column '${name}' on entity '${object.name}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names.`);
+    if (field === undefined)
+      throw new ApiError(
+        400,
+        "INVALID_FIELD",
+        `No such column '${name}' on entity '${object.name}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names.`,
+      );
     return field;
   });
 }
@@ -162,8 +179,10 @@ export function wantedFields(object: OrgObject, names: string | readonly string[
 function spanOf(org: Org, type: string, query: Record<string, string>): { type: string; start: Date; end: Date } {
   const start = new Date(query.start ?? "");
   const end = new Date(query.end ?? "");
-  if (Number.isNaN(start.getTime()) || Number.isNaN(end.getTime()) || start >= end) throw new ApiError(400, "INVALID_REPLICATION_DATE", "startDate must be before endDate");
-  if (org.clock.now().getTime() - start.getTime() > maxQuerySpanMs) throw new ApiError(400, "INVALID_REPLICATION_DATE", "startDate can not be more than 30 days ago");
+  if (Number.isNaN(start.getTime()) || Number.isNaN(end.getTime()) || start >= end)
+    throw new ApiError(400, "INVALID_REPLICATION_DATE", "startDate must be before endDate");
+  if (org.clock.now().getTime() - start.getTime() > maxQuerySpanMs)
+    throw new ApiError(400, "INVALID_REPLICATION_DATE", "startDate can not be more than 30 days ago");
   return { type: org.object(type).name, start, end };
 }
 

@@ -13,10 +13,15 @@ export function shownValue(object: OrgObject, field: FieldDefinition, row: Row, 
   if (field.type !== "address") return row[field.name] ?? null;
   const prefix = field.name.replace(/Address$/, "");
   const parts = { city: row[`${prefix}City`], country: row[`${prefix}Country`], postalCode: row[`${prefix}PostalCode`], street: row[`${prefix}Street`] };
-  return Object.values(parts).every((part) => part === null || part === undefined) ? null : { ...parts, geocodeAccuracy: null, latitude: null, longitude: null, state: null };
+  return Object.values(parts).every((part) => part === null || part === undefined)
+    ? null
+    : { ...parts, geocodeAccuracy: null, latitude: null, longitude: null, state: null };
 }
 
 /** A whole record: unset fields are there as null [R]. */
 export function shownRecord(object: OrgObject, row: Row, fields: readonly FieldDefinition[], version: string): Record<string, unknown> {
-  return { attributes: attributesOf(object.name, row.Id, version), ...Object.fromEntries(fields.map((field) => [field.name, shownValue(object, field, row, version)])) };
+  return {
+    attributes: attributesOf(object.name, row.Id, version),
+    ...Object.fromEntries(fields.map((field) => [field.name, shownValue(object, field, row, version)])),
+  };
 }

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Caller, callerOf, ines, integration, type SimulatedOrg, simulatedOrg } from "../simulated-org.ts";
+import { type Caller, callerOf, ines, type SimulatedOrg, simulatedOrg } from "./simulated-org.ts";
 import { simulatedAccounts } from "./simulator.ts";
 
 let org: SimulatedOrg;
@@ -28,7 +29,12 @@ describe("sign-in", () => {
   it("by client credentials gives a token, the instance, the user and no expires_in [D]", async () => {
     const { status, body } = await grant({ grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret });
     expect(status).toBe(200);
-    expect(body).toMatchObject({ token_type: "Bearer", instance_url: org.simulator.url, id: expect.stringMatching(/\/id\/00D\w{15}\/005\w{15}$/), access_token: expect.stringMatching(/^00D\w{12}!/) });
+    expect(body).toMatchObject({
+      token_type: "Bearer",
+      instance_url: org.simulator.url,
+      id: expect.stringMatching(/\/id\/00D\w{15}\/005\w{15}$/),
+      access_token: expect.stringMatching(/^00D\w{12}!/),
+    });
     expect(body).not.toHaveProperty("expires_in");
   });
 
@@ -43,13 +49,21 @@ describe("sign-in", () => {
   });
 
   it("by refresh token gives a new session [D]", async () => {
-    const { status } = await grant({ grant_type: "refresh_token", client_id: clientId, client_secret: clientSecret, refresh_token: org.simulator.accounts.refreshToken(ines) });
+    const { status } = await grant({
+      grant_type: "refresh_token",
+      client_id: clientId,
+      client_secret: clientSecret,
+      refresh_token: org.simulator.accounts.refreshToken(ines),
+    });
     expect(status).toBe(200);
   });
 
   it("on the login host refuses client credentials [R]", async () => {
     const login = await simulatedOrg({ loginHost: true });
-    const response = await fetch(`${login.simulator.url}/services/oauth2/token`, { method: "POST", body: new URLSearchParams({ grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret }) });
+    const response = await fetch(`${login.simulator.url}/services/oauth2/token`, {
+      method: "POST",
+      body: new URLSearchParams({ grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret }),
+    });
     expect(await response.json()).toEqual({ error: "invalid_grant", error_description: "request not supported on this domain" });
     await login.close();
   });
@@ -76,7 +90,10 @@ describe("an answer", () => {
     expect((await call("GET", "/services/data")).body).toContainEqual({ label: "Version 60", url: "/services/data/v60.0", version: "60.0" });
     expect((await call("GET", "/services/data/v999.0/limits")).body).toEqual([{ message: "The requested resource does not exist", errorCode: "NOT_FOUND" }]);
     await control("limits", { max: 0 });
-    expect(await call("GET", "/limits")).toMatchObject({ status: 403, body: [{ errorCode: "REQUEST_LIMIT_EXCEEDED", message: "TotalRequests Limit exceeded." }] });
+    expect(await call("GET", "/limits")).toMatchObject({
+      status: 403,
+      body: [{ errorCode: "REQUEST_LIMIT_EXCEEDED", message: "TotalRequests Limit exceeded." }],
+    });
     await control("limits", { max: 10_000, concurrentRefusals: 1 });
     expect((await call("GET", "/limits")).body[0].message).toBe("ConcurrentPerOrgLongTxn Limit exceeded.");
     expect((await call("GET", "/limits")).status).toBe(200);
@@ -89,7 +106,13 @@ describe("a record", () => {
     expect(made).toMatchObject({ status: 201, body: { success: true, errors: [] } });
     expect(made.headers.get("location")).toBe(`/services/data/v60.0/sobjects/Case/${made.body.id}`);
     const read = await call("GET", `/sobjects/Case/${made.body.id}?fields=Subject,Description,CaseNumber,Status`);
-    expect(read.body).toEqual({ attributes: { type: "Case", url: `/services/data/v60.0/sobjects/Case/${made.body.id}` }, Subject: "s", Description: null, CaseNumber: "00001000", Status: "New" });
+    expect(read.body).toEqual({
+      attributes: { type: "Case", url: `/services/data/v60.0/sobjects/Case/${made.body.id}` },
+      Subject: "s",
+      Description: null,
+      CaseNumber: "00001000",
+      Status: "New",
+    });
     expect((await call("PATCH", `/sobjects/Case/${made.body.id}`, { Subject: "t" })).status).toBe(204);
     expect((await call("DELETE", `/sobjects/Case/${made.body.id}`)).status).toBe(204);
     const gone = { status: 404, body: [{ message: "entity is deleted", errorCode: "ENTITY_IS_DELETED", fields: [] }] };
@@ -120,7 +143,12 @@ describe("a record", () => {
   it.each([
     [{ Priority: "Urgent" }, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Priority: bad value for restricted picklist field: Urgent", ["Priority"]],
     [{ Subject: "x".repeat(256) }, "STRING_TOO_LONG", `Subject: data value too large: ${"x".repeat(256)} (max length=255)`, ["Subject"]],
-    [{ CaseNumber: "1" }, "INVALID_FIELD_FOR_INSERT_UPDATE", expect.stringMatching(/^Unable to create fields: CaseNumber\. Please check the security settings/), ["CaseNumber"]],
+    [
+      { CaseNumber: "1" },
+      "INVALID_FIELD_FOR_INSERT_UPDATE",
+      expect.stringMatching(/^Unable to create fields: CaseNumber\. Please check the security settings/),
+      ["CaseNumber"],
+    ],
     [{ ContactId: "x" }, "MALFORMED_ID", "Contact ID: id value of incorrect type: x", ["ContactId"]],
     [{ ContactId: "003000000000000AAA" }, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", []],
   ])("with %j is refused as %s [R]", async (fields, errorCode, message, named) => {
@@ -128,8 +156,12 @@ describe("a record", () => {
   });
 
   it("without a required field, with an unknown one, or of an unknown object is refused [R]", async () => {
-    expect((await call("POST", "/sobjects/Account", {})).body).toEqual([{ message: "Required fields are missing: [Name]", errorCode: "REQUIRED_FIELD_MISSING", fields: ["Name"] }]);
-    expect((await call("POST", "/sobjects/Account", { Name: "a", Foo: 1 })).body).toEqual([{ message: "No such column 'Foo' on sobject of type Account", errorCode: "INVALID_FIELD" }]);
+    expect((await call("POST", "/sobjects/Account", {})).body).toEqual([
+      { message: "Required fields are missing: [Name]", errorCode: "REQUIRED_FIELD_MISSING", fields: ["Name"] },
+    ]);
+    expect((await call("POST", "/sobjects/Account", { Name: "a", Foo: 1 })).body).toEqual([
+      { message: "No such column 'Foo' on sobject of type Account", errorCode: "INVALID_FIELD" },
+    ]);
     expect((await call("POST", "/sobjects/Foo", {})).status).toBe(404);
     expect((await call("GET", "/sobjects/Foo/describe")).body[0].errorCode).toBe("NOT_FOUND");
   });
@@ -137,10 +169,15 @@ describe("a record", () => {
   it("may be locked, hidden, read-only, refused by a validation rule or changed by a flow", async () => {
     const id = await newCase();
     await control("locks", { ids: [id], times: 1 });
-    expect((await call("PATCH", `/sobjects/Case/${id}`, { Subject: "t" })).body[0]).toMatchObject({ errorCode: "UNABLE_TO_LOCK_ROW", message: expect.stringContaining(id) });
+    expect((await call("PATCH", `/sobjects/Case/${id}`, { Subject: "t" })).body[0]).toMatchObject({
+      errorCode: "UNABLE_TO_LOCK_ROW",
+      message: expect.stringContaining(id),
+    });
     expect((await call("PATCH", `/sobjects/Case/${id}`, { Subject: "t" })).status).toBe(204);
     await control("validations", [{ object: "Case", field: "Subject", equals: "bad", message: "No bad subjects" }]);
-    expect((await call("PATCH", `/sobjects/Case/${id}`, { Subject: "bad" })).body).toEqual([{ message: "No bad subjects", errorCode: "FIELD_CUSTOM_VALIDATION_EXCEPTION", fields: ["Subject"] }]);
+    expect((await call("PATCH", `/sobjects/Case/${id}`, { Subject: "bad" })).body).toEqual([
+      { message: "No bad subjects", errorCode: "FIELD_CUSTOM_VALIDATION_EXCEPTION", fields: ["Subject"] },
+    ]);
     await control("automations", [{ object: "Case", on: "update", set: { Priority: "High" } }]);
     await call("PATCH", `/sobjects/Case/${id}`, { Priority: "Low" });
     expect((await call("GET", `/sobjects/Case/${id}`)).body.Priority).toBe("High");
@@ -165,19 +202,28 @@ describe("a record", () => {
     expect((await call("GET", path)).body.Subject).toBe("v");
     expect((await call("PATCH", path, { Isobridge_Marker__c: "x" })).body[0].errorCode).toBe("INVALID_FIELD");
     for (const LastName of ["A", "B"]) await call("POST", "/sobjects/Contact", { LastName, Email: "same@x.example" });
-    expect(await call("PATCH", "/sobjects/Contact/Email/same%40x.example", { Title: "t" })).toMatchObject({ status: 300, body: [expect.stringContaining("/sobjects/Contact/003"), expect.stringContaining("/sobjects/Contact/003")] });
+    expect(await call("PATCH", "/sobjects/Contact/Email/same%40x.example", { Title: "t" })).toMatchObject({
+      status: 300,
+      body: [expect.stringContaining("/sobjects/Contact/003"), expect.stringContaining("/sobjects/Contact/003")],
+    });
   });
 
   it("with a unique value held by another is refused, naming that one [R]", async () => {
     const id = await newCase({ Isobridge_Marker__c: "m" });
-    expect((await call("POST", "/sobjects/Case", { Isobridge_Marker__c: "M" })).body[0]).toMatchObject({ errorCode: "DUPLICATE_VALUE", message: `duplicate value found: Isobridge_Marker__c duplicates value on record with id: ${id}` });
+    expect((await call("POST", "/sobjects/Case", { Isobridge_Marker__c: "M" })).body[0]).toMatchObject({
+      errorCode: "DUPLICATE_VALUE",
+      message: `duplicate value found: Isobridge_Marker__c duplicates value on record with id: ${id}`,
+    });
   });
 
   it("is listed as deleted and as updated in a span of time [D]", async () => {
     const [a, b] = [await newCase(), await newCase()];
     await call("DELETE", `/sobjects/Case/${a}`);
     const span = `start=${new Date(Date.now() - 60_000).toISOString()}&end=${new Date(Date.now() + 60_000).toISOString()}`;
-    expect((await call("GET", `/sobjects/Case/deleted?${span}`)).body).toMatchObject({ deletedRecords: [{ id: a }], latestDateCovered: expect.stringMatching(/\+0000$/) });
+    expect((await call("GET", `/sobjects/Case/deleted?${span}`)).body).toMatchObject({
+      deletedRecords: [{ id: a }],
+      latestDateCovered: expect.stringMatching(/\+0000$/),
+    });
     expect((await call("GET", `/sobjects/Case/updated?${span}`)).body.ids).toEqual([b]);
   });
 });
@@ -189,10 +235,18 @@ describe("describe", () => {
     expect(all.sobjects.map(({ name }: { name: string }) => name)).toContain("Case");
     const { body } = await call("GET", "/sobjects/Case/describe");
     expect(body).toMatchObject({ name: "Case", keyPrefix: "500", custom: false, feedEnabled: true });
-    expect(body.childRelationships).toContainEqual(expect.objectContaining({ childSObject: "CaseComment", field: "ParentId", relationshipName: "CaseComments", cascadeDelete: true }));
+    expect(body.childRelationships).toContainEqual(
+      expect.objectContaining({ childSObject: "CaseComment", field: "ParentId", relationshipName: "CaseComments", cascadeDelete: true }),
+    );
     const field = (name: string) => body.fields.find((entry: { name: string }) => entry.name === name);
     expect(Object.keys(field("Status")).length).toBeGreaterThanOrEqual(55);
-    expect(field("Status")).toMatchObject({ type: "picklist", restrictedPicklist: true, nillable: false, defaultedOnCreate: true, picklistValues: [{ active: true, defaultValue: true, label: "New", value: "New", validFor: null }, {}, {}, {}] });
+    expect(field("Status")).toMatchObject({
+      type: "picklist",
+      restrictedPicklist: true,
+      nillable: false,
+      defaultedOnCreate: true,
+      picklistValues: [{ active: true, defaultValue: true, label: "New", value: "New", validFor: null }, {}, {}, {}],
+    });
     expect(field("OwnerId")).toMatchObject({ type: "reference", referenceTo: ["Group", "User"], relationshipName: "Owner", polymorphicForeignKey: true });
     expect(field("Isobridge_Marker__c")).toMatchObject({ externalId: true, unique: true, custom: true, length: 255 });
   });
@@ -237,12 +291,27 @@ describe("a comment and a file", () => {
 
   it("comes as base64 in JSON and makes document, version and links; its bytes are read back [D]", async () => {
     const caseId = await newCase();
-    const made = await call("POST", "/sobjects/ContentVersion", { PathOnClient: "a/ü.txt", VersionData: Buffer.from("hällo").toString("base64"), FirstPublishLocationId: caseId });
+    const made = await call("POST", "/sobjects/ContentVersion", {
+      PathOnClient: "a/ü.txt",
+      VersionData: Buffer.from("hällo").toString("base64"),
+      FirstPublishLocationId: caseId,
+    });
     const version = (await call("GET", `/sobjects/ContentVersion/${made.body.id}`)).body;
-    expect(version).toMatchObject({ Title: "ü", FileExtension: "txt", FileType: "TEXT", ContentSize: 6, IsLatest: true, VersionNumber: "1", Checksum: "f667ad7ce5d5f6cea92ef8fe6d54e6a0".length === 32 ? expect.stringMatching(/^[0-9a-f]{32}$/) : "" });
+    expect(version).toMatchObject({
+      Title: "ü",
+      FileExtension: "txt",
+      FileType: "TEXT",
+      ContentSize: 6,
+      IsLatest: true,
+      VersionNumber: "1",
+      Checksum: createHash("md5").update("hällo").digest("hex"),
+    });
     expect(version.VersionData).toBe(`/services/data/v60.0/sobjects/ContentVersion/${made.body.id}/VersionData`);
     expect((await call("GET", version.VersionData)).body).toBe("hällo");
-    const links = await call("GET", `/query?q=${encodeURIComponent(`SELECT ContentDocumentId, ShareType FROM ContentDocumentLink WHERE LinkedEntityId = '${caseId}'`)}`);
+    const links = await call(
+      "GET",
+      `/query?q=${encodeURIComponent(`SELECT ContentDocumentId, ShareType FROM ContentDocumentLink WHERE LinkedEntityId = '${caseId}'`)}`,
+    );
     expect(links.body.records).toMatchObject([{ ContentDocumentId: version.ContentDocumentId, ShareType: "V" }]);
   });
 
@@ -265,7 +334,10 @@ describe("a comment and a file", () => {
     const { ContentDocumentId } = (await call("GET", `/sobjects/ContentVersion/${first.body.id}`)).body;
     const second = await call("POST", "/sobjects/ContentVersion", { ContentDocumentId, PathOnClient: "a.txt", VersionData: "YmI=" });
     expect((await call("GET", `/sobjects/ContentVersion/${first.body.id}`)).body.IsLatest).toBe(false);
-    expect((await call("GET", `/sobjects/ContentDocument/${ContentDocumentId}`)).body).toMatchObject({ LatestPublishedVersionId: second.body.id, ContentSize: 2 });
+    expect((await call("GET", `/sobjects/ContentDocument/${ContentDocumentId}`)).body).toMatchObject({
+      LatestPublishedVersionId: second.body.id,
+      ContentSize: 2,
+    });
   });
 
   it("may be an older Attachment, a post in the feed with replies, or an e-mail", async () => {
@@ -286,10 +358,23 @@ describe("collections and composites", () => {
     expect(made.status).toBe(200);
     expect(made.body).toEqual([
       { id: expect.stringMatching(/^500/), success: true, errors: [] },
-      { success: false, errors: [{ statusCode: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message: "Priority: bad value for restricted picklist field: x", fields: ["Priority"] }] },
+      {
+        success: false,
+        errors: [
+          { statusCode: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message: "Priority: bad value for restricted picklist field: x", fields: ["Priority"] },
+        ],
+      },
     ]);
-    const changed = await call("PATCH", "/composite/sobjects", { records: [{ attributes: { type: "Case" }, id: made.body[0].id, Subject: "b" }, { attributes: { type: "Case" }, id: "500000000000000AAA" }] });
-    expect(changed.body).toMatchObject([{ success: true }, { success: false, errors: [{ statusCode: "INVALID_CROSS_REFERENCE_KEY", message: "invalid cross reference id", fields: [] }] }]);
+    const changed = await call("PATCH", "/composite/sobjects", {
+      records: [
+        { attributes: { type: "Case" }, id: made.body[0].id, Subject: "b" },
+        { attributes: { type: "Case" }, id: "500000000000000AAA" },
+      ],
+    });
+    expect(changed.body).toMatchObject([
+      { success: true },
+      { success: false, errors: [{ statusCode: "INVALID_CROSS_REFERENCE_KEY", message: "invalid cross reference id", fields: [] }] },
+    ]);
     const read = await call("POST", "/composite/sobjects/Case", { ids: [made.body[0].id, "500000000000000AAA"], fields: ["Subject"] });
     expect(read.body).toMatchObject([{ Subject: "b" }, null]);
     expect((await call("DELETE", `/composite/sobjects?ids=${made.body[0].id}`)).body).toMatchObject([{ success: true }]);
@@ -298,14 +383,19 @@ describe("collections and composites", () => {
   it("saved all or none leave nothing behind, and blame the innocent with a code of their own [R]", async () => {
     const records = [{ Subject: "a" }, { Priority: "x" }].map((fields) => ({ attributes: { type: "Case" }, ...fields }));
     const { body } = await call("POST", "/composite/sobjects", { allOrNone: true, records });
-    expect(body.map(({ errors }: { errors: { statusCode: string }[] }) => errors[0]?.statusCode)).toEqual(["ALL_OR_NONE_OPERATION_ROLLED_BACK", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"]);
+    expect(body.map(({ errors }: { errors: { statusCode: string }[] }) => errors[0]?.statusCode)).toEqual([
+      "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+      "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+    ]);
     expect((await call("GET", "/query?q=SELECT+COUNT()+FROM+Case")).body.totalSize).toBe(0);
   });
 
   it("take 200 records, each with its type first [R]", async () => {
     const records = Array.from({ length: 201 }, () => ({ attributes: { type: "Case" } }));
     expect((await call("POST", "/composite/sobjects", { records })).status).toBe(400);
-    expect((await call("POST", "/composite/sobjects", { records: [{ Subject: "a", attributes: { type: "Case" } }] })).body[0].errorCode).toBe("JSON_PARSER_ERROR");
+    expect((await call("POST", "/composite/sobjects", { records: [{ Subject: "a", attributes: { type: "Case" } }] })).body[0].errorCode).toBe(
+      "JSON_PARSER_ERROR",
+    );
   });
 
   it("run several requests in one call, of which a later one may use an earlier answer [D]", async () => {
@@ -320,7 +410,12 @@ describe("collections and composites", () => {
     expect(compositeResponse.map((part: { httpStatusCode: number }) => part.httpStatusCode)).toEqual([201, 201, 200, 404]);
     expect(compositeResponse[2].body.records[0].Account.Name).toBe("Acme");
     expect(org.simulator.usage.used).toBe(before + 1);
-    const batch = await call("POST", "/composite/batch", { batchRequests: [{ method: "GET", url: "v60.0/limits" }, { method: "GET", url: "v60.0/sobjects/Foo" }] });
+    const batch = await call("POST", "/composite/batch", {
+      batchRequests: [
+        { method: "GET", url: "v60.0/limits" },
+        { method: "GET", url: "v60.0/sobjects/Foo" },
+      ],
+    });
     expect(batch.body).toMatchObject({ hasErrors: true, results: [{ statusCode: 200 }, { statusCode: 404 }] });
   });
 });
@@ -338,7 +433,10 @@ describe("the org's memory", () => {
     const first = await start();
     const { clientId, clientSecret } = simulatedAccounts.app;
     const signIn = async (url: string) => {
-      const answer = await fetch(`${url}/services/oauth2/token`, { method: "POST", body: new URLSearchParams({ grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret }) });
+      const answer = await fetch(`${url}/services/oauth2/token`, {
+        method: "POST",
+        body: new URLSearchParams({ grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret }),
+      });
       return ((await answer.json()) as { access_token: string }).access_token;
     };
     const session = await signIn(first.url);
@@ -371,9 +469,11 @@ describe("the org's memory", () => {
     const id = await newCase({ Subject: "<b>" });
     const rows = (await (await fetch(`${org.simulator.url}/__control/tables/Case`)).json()) as { Id: string }[];
     expect(rows.map(({ Id }) => Id)).toEqual([id]);
-    await fetch(`${org.simulator.url}/__control/tables/Case/${id}`, { method: "PATCH", body: JSON.stringify({ SystemModstamp: "2020-01-01T00:00:00.000+0000" }) });
+    await fetch(`${org.simulator.url}/__control/tables/Case/${id}`, {
+      method: "PATCH",
+      body: JSON.stringify({ SystemModstamp: "2020-01-01T00:00:00.000+0000" }),
+    });
     expect((await call("GET", `/sobjects/Case/${id}`)).body.SystemModstamp).toBe("2020-01-01T00:00:00.000+0000");
     expect(await (await fetch(`${org.simulator.url}/${id}`)).text()).toContain("&lt;b&gt;");
-    expect(integration).toContain("@");
   });
 });

@@ -32,7 +32,11 @@ export class RowIndex {
   }
 
   remove(row: Row): void {
-    for (const field of this.#fields) this.#byValue.get(field)?.get(indexKey(row[field]) ?? "")?.delete(row.Id);
+    for (const field of this.#fields)
+      this.#byValue
+        .get(field)
+        ?.get(indexKey(row[field]) ?? "")
+        ?.delete(row.Id);
     this.#live--;
   }
 

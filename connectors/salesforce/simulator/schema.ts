@@ -73,7 +73,7 @@ export class OrgSchema {
 }
 
 /** Files and feeds may belong to any custom object too. */
-export function pointsAt(field: FieldDefinition, object: string): boolean {
+function pointsAt(field: FieldDefinition, object: string): boolean {
   if (field.referenceTo?.includes(object)) return true;
   const anyCustom = field.name === "LinkedEntityId" || field.name === "FirstPublishLocationId";
   return anyCustom && object.endsWith("__c");

@@ -28,7 +28,11 @@ export function setUpOrg(tables: Tables<Row>, clock: Clock, setup: OrgSetup, use
   for (const user of users) {
     if (org.rowsWith("User", "Username", user.username).length > 0) continue;
     const alias = user.username.slice(0, 8);
-    org.create("User", { Username: user.username, LastName: user.lastName, FirstName: user.firstName ?? null, Email: user.email, Alias: alias }, "005000000000000AAA");
+    org.create(
+      "User",
+      { Username: user.username, LastName: user.lastName, FirstName: user.firstName ?? null, Email: user.email, Alias: alias },
+      "005000000000000AAA",
+    );
   }
   return org;
 }

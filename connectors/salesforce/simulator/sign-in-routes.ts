@@ -40,13 +40,28 @@ export function signInRoutes({ accounts, org }: SimulatorContext): Hono<Simulato
   app.get("/services/oauth2/userinfo", (c) => {
     const user = org.tables.get("User", accounts.userOf(bearer(c.req.header("authorization"))) ?? "");
     if (user === undefined) return c.text("Bad_OAuth_Token", 403);
-    return c.json({ sub: `${new URL(c.req.url).origin}/id/${organizationId}/${user.Id}`, user_id: user.Id, organization_id: organizationId, preferred_username: user.Username, name: user.Name, email: user.Email });
+    return c.json({
+      sub: `${new URL(c.req.url).origin}/id/${organizationId}/${user.Id}`,
+      user_id: user.Id,
+      organization_id: organizationId,
+      preferred_username: user.Username,
+      name: user.Name,
+      email: user.Email,
+    });
   });
 
   app.get("/id/:organization/:user", (c) => {
     const user = org.tables.get("User", c.req.param("user"));
     if (user === undefined || accounts.userOf(bearer(c.req.header("authorization"))) === undefined) return c.text("Bad_OAuth_Token", 403);
-    return c.json({ id: c.req.url, user_id: user.Id, organization_id: organizationId, username: user.Username, display_name: user.Name, email: user.Email, active: user.IsActive });
+    return c.json({
+      id: c.req.url,
+      user_id: user.Id,
+      organization_id: organizationId,
+      username: user.Username,
+      display_name: user.Name,
+      email: user.Email,
+      active: user.IsActive,
+    });
   });
 
   return app;

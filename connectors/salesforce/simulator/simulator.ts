@@ -15,7 +15,13 @@ import { signInRoutes } from "./sign-in-routes.ts";
 /** Who can sign in to a simulated org unless other accounts are given. Made up, and good for nothing but the simulator. */
 export const simulatedAccounts = {
   app: { clientId: "3MVG9simulated", clientSecret: "simulated-client-secret", runAs: "integration@isobridge.example" },
-  integration: { username: "integration@isobridge.example", password: "simulated-integration", firstName: "Isobridge", lastName: "Integration", email: "integration@isobridge.example" },
+  integration: {
+    username: "integration@isobridge.example",
+    password: "simulated-integration",
+    firstName: "Isobridge",
+    lastName: "Integration",
+    email: "integration@isobridge.example",
+  },
   humans: [
     { username: "ines@service.example", password: "simulated-ines", firstName: "Ines", lastName: "Duarte", email: "ines.duarte@service.example" },
     { username: "tom@service.example", password: "simulated-tom", firstName: "Tom", lastName: "Becker", email: "tom.becker@service.example" },

@@ -46,7 +46,8 @@ export function compileCondition(org: Org, object: OrgObject, expression: Expres
 
 function filterPath(org: Org, object: OrgObject, path: Parameters<typeof resolvePath>[2], statement: string): ResolvedPath {
   const resolved = resolvePath(org, object, path, statement);
-  if (resolved.field.filterable === false) throw queryError("INVALID_FIELD", statement, path.at, `field '${resolved.field.name}' can not be filtered in a query call`);
+  if (resolved.field.filterable === false)
+    throw queryError("INVALID_FIELD", statement, path.at, `field '${resolved.field.name}' can not be filtered in a query call`);
   return resolved;
 }
 
@@ -95,7 +96,9 @@ function ordered(actual: Value, operator: "<" | "<=" | ">" | ">=", wanted: Compa
 function includesAll(actual: Value, wanted: Comparable): boolean {
   if (actual === null || wanted.kind === "span") return false;
   const held = String(actual).split(";");
-  return String(wanted.value).split(";").every((value) => held.includes(value));
+  return String(wanted.value)
+    .split(";")
+    .every((value) => held.includes(value));
 }
 
 function likePattern(text: string): RegExp {
@@ -133,7 +136,10 @@ function comparable(path: ResolvedPath, literal: Literal, statement: string, now
       return value(id);
     }
     default:
-      if (literal.kind === "string") return value(literal.text === "" ? null : like ? literal.text : literal.text.replace(/[\uE000\uE001]/g, (character) => escapedWildcards[character] ?? ""));
+      if (literal.kind === "string")
+        return value(
+          literal.text === "" ? null : like ? literal.text : literal.text.replace(/[\uE000\uE001]/g, (character) => escapedWildcards[character] ?? ""),
+        );
       throw wrongType(statement, literal, field.name, "string", false);
   }
 }
@@ -145,7 +151,8 @@ function dateComparable(name: string, type: "date" | "datetime", literal: Litera
     return { kind: "span", start: dateText(span.start, type), end: dateText(span.end, type) };
   }
   const hasTime = literal.kind === "date" && literal.text.includes("T");
-  if (literal.kind !== "date" || hasTime !== (type === "datetime")) throw wrongType(statement, literal, name, type === "date" ? "date" : "dateTime", literal.kind === "string");
+  if (literal.kind !== "date" || hasTime !== (type === "datetime"))
+    throw wrongType(statement, literal, name, type === "date" ? "date" : "dateTime", literal.kind === "string");
   return { kind: "value", value: type === "date" ? literal.text : dateText(new Date(literal.text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2")), type) };
 }
 
@@ -154,5 +161,10 @@ function dateText(date: Date, type: "date" | "datetime"): string {
 }
 
 function wrongType(statement: string, literal: Literal, field: string, type: string, quoted: boolean): ApiError {
-  return queryError("INVALID_FIELD", statement, literal.at, `value of filter criterion for field '${field}' must be of type ${type} and should ${quoted || type !== "string" ? "not " : ""}be enclosed in quotes`);
+  return queryError(
+    "INVALID_FIELD",
+    statement,
+    literal.at,
+    `value of filter criterion for field '${field}' must be of type ${type} and should ${quoted || type !== "string" ? "not " : ""}be enclosed in quotes`,
+  );
 }

@@ -72,7 +72,15 @@ class Parser {
     const limit = this.#accept("LIMIT") ? this.#wholeNumber() : undefined;
     const offset = this.#accept("OFFSET") ? this.#wholeNumber() : undefined;
     while (this.#accept("FOR")) this.#word("VIEW, REFERENCE or UPDATE");
-    return { select, from: from.text, fromAt: from.at, orderBy, ...(where && { where }), ...(limit !== undefined && { limit }), ...(offset !== undefined && { offset }) };
+    return {
+      select,
+      from: from.text,
+      fromAt: from.at,
+      orderBy,
+      ...(where && { where }),
+      ...(limit !== undefined && { limit }),
+      ...(offset !== undefined && { offset }),
+    };
   }
 
   end(): void {
@@ -96,7 +104,8 @@ class Parser {
     if (this.#peek().kind === "word" && !/^FROM$/i.test(this.#peek().text)) this.#next();
     if (name === "COUNT") return { kind: "count", path: pathOf(argument), at: word.at };
     if (name === "FIELDS") return { kind: "allFields", set: argument.text.toUpperCase(), at: word.at };
-    if (name === "MIN" || name === "MAX" || name === "SUM" || name === "AVG" || name === "COUNT_DISTINCT") return { kind: "aggregate", function: name, path: pathOf(argument) };
+    if (name === "MIN" || name === "MAX" || name === "SUM" || name === "AVG" || name === "COUNT_DISTINCT")
+      return { kind: "aggregate", function: name, path: pathOf(argument) };
     throw malformed(this.#statement, word.at, `unexpected token: '${word.text}'`);
   }
 
@@ -120,12 +129,14 @@ class Parser {
     const path = pathOf(this.#word("field name"));
     const token = this.#next();
     const text = token.text.toUpperCase();
-    if (token.kind === "symbol" && comparisons.has(text)) return { kind: "compare", path, operator: (text === "<>" ? "!=" : text) as Operator, values: [this.#literal()] }; // one of `comparisons`
+    if (token.kind === "symbol" && comparisons.has(text))
+      return { kind: "compare", path, operator: (text === "<>" ? "!=" : text) as Operator, values: [this.#literal()] }; // one of `comparisons`
     if (text === "LIKE") return { kind: "compare", path, operator: "LIKE", values: [this.#literal()] };
     if (text === "INCLUDES" || text === "EXCLUDES") return { kind: "compare", path, operator: text, values: this.#literals() };
     const negated = text === "NOT" && this.#accept("IN");
     if (text !== "IN" && !negated) throw malformed(this.#statement, token.at, `unexpected token: '${token.text}'`);
-    if (this.#tokens[this.#position + 1]?.text.toUpperCase() !== "SELECT") return { kind: "compare", path, operator: negated ? "NOT IN" : "IN", values: this.#literals() };
+    if (this.#tokens[this.#position + 1]?.text.toUpperCase() !== "SELECT")
+      return { kind: "compare", path, operator: negated ? "NOT IN" : "IN", values: this.#literals() };
     this.#expect("(");
     const query = this.query(true);
     this.#expect(")");

@@ -16,7 +16,10 @@ export interface ResolvedPath {
 }
 
 /** What a reference with several targets shows of each: the fields of the `Name` object. */
-const nameFields: readonly FieldDefinition[] = ["Name", "Type", "FirstName", "LastName", "Username", "Alias", "Email", "Phone", "Title"].map((name) => ({ name, type: "string" }));
+const nameFields: readonly FieldDefinition[] = ["Name", "Type", "FirstName", "LastName", "Username", "Alias", "Email", "Phone", "Title"].map((name) => ({
+  name,
+  type: "string",
+}));
 
 export function resolvePath(org: Org, object: OrgObject, path: Path, statement: string): ResolvedPath {
   const parts = path.parts[0]?.toLowerCase() === object.name.toLowerCase() && path.parts.length > 1 ? path.parts.slice(1) : path.parts;

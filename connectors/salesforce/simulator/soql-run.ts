@@ -49,7 +49,11 @@ class Run {
     const aggregate = query.select.every(({ kind }) => kind === "count" || kind === "aggregate");
     const rows = this.#rows(object, query, within);
     if (aggregate) return this.#aggregate(object, query, rows);
-    const show = (row: Row) => select.reduce((record, part) => merge(record, part(row)), { attributes: attributesOf(object.name, row.Id, this.#options.version) } as Record<string, unknown>);
+    const show = (row: Row) =>
+      select.reduce((record, part) => merge(record, part(row)), { attributes: attributesOf(object.name, row.Id, this.#options.version) } as Record<
+        string,
+        unknown
+      >);
     return { totalSize: rows.length, rows: rows.map((row) => () => show(row)) };
   }
 
@@ -74,7 +78,13 @@ class Run {
     return query.offset === undefined && query.limit === undefined ? found : found.slice(query.offset ?? 0, wanted);
   }
 
-  #candidates(object: OrgObject, where: Expression | undefined, within: { field: string; id: string } | undefined, subQuery: SubQuery, byStamp: boolean): { rows: Iterable<Row>; inStampOrder: boolean } {
+  #candidates(
+    object: OrgObject,
+    where: Expression | undefined,
+    within: { field: string; id: string } | undefined,
+    subQuery: SubQuery,
+    byStamp: boolean,
+  ): { rows: Iterable<Row>; inStampOrder: boolean } {
     const { tables } = this.#org;
     const type = object.name;
     const byIds = (ids: Iterable<unknown>) => ({ rows: [...ids].flatMap((id) => tables.get(type, String(id)) ?? []), inStampOrder: false });
@@ -89,13 +99,24 @@ class Run {
       if (condition.kind !== "compare" || condition.path.parts.join(".").toLowerCase() !== "systemmodstamp" || !/^>=?$/.test(condition.operator)) continue;
       const literal = condition.values[0];
       if (literal?.kind !== "date") continue;
-      return { rows: this.#fromStamp(type, `${new Date(literal.text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2")).toISOString().slice(0, 19)}.000+0000`), inStampOrder: true };
+      return {
+        rows: this.#fromStamp(type, `${new Date(literal.text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2")).toISOString().slice(0, 19)}.000+0000`),
+        inStampOrder: true,
+      };
     }
     for (const condition of conditions) {
       if (condition.kind !== "semiJoin" || condition.negated) continue;
       const name = condition.path.parts.length === 1 ? object.fields.get(condition.path.parts[0]?.toLowerCase() ?? "")?.name : undefined;
       const values = name === "Id" || (name !== undefined && index.has(name)) ? subQuery(condition.query) : undefined;
-      if (values instanceof Set && name !== undefined) return byIds(name === "Id" ? values : index.idsWith(name, [...values].filter((value) => value !== null)));
+      if (values instanceof Set && name !== undefined)
+        return byIds(
+          name === "Id"
+            ? values
+            : index.idsWith(
+                name,
+                [...values].filter((value) => value !== null),
+              ),
+        );
     }
     return byStamp ? { rows: this.#fromStamp(type, ""), inStampOrder: true } : { rows: tables.rows(type), inStampOrder: false };
   }
@@ -148,7 +169,8 @@ class Run {
     const { version } = this.#options;
     if (item.kind === "children") return this.#childrenShower(object, item.query);
     if (item.kind === "allFields") {
-      if (query.limit === undefined || query.limit > 200) throw malformed(this.#statement, item.at, "The SOQL FIELDS function must have a LIMIT of at most 200");
+      if (query.limit === undefined || query.limit > 200)
+        throw malformed(this.#statement, item.at, "The SOQL FIELDS function must have a LIMIT of at most 200");
       const fields = [...object.fields.values()].filter((field) => item.set === "ALL" || field.name.endsWith("__c") === (item.set === "CUSTOM"));
       return (row) => Object.fromEntries(fields.map((field) => [field.name, shownValue(object, field, row, version)]));
     }
@@ -260,5 +282,9 @@ function assertLinksAreFiltered(object: OrgObject, query: Query): void {
     return /^(linkedentityid|contentdocumentid)$/i.test(condition.path.parts.join("."));
   });
   if (filtered) return;
-  throw new ApiError(400, "MALFORMED_QUERY", "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.");
+  throw new ApiError(
+    400,
+    "MALFORMED_QUERY",
+    "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.",
+  );
 }

@@ -8,7 +8,23 @@ export interface Token {
   readonly at: number;
 }
 
-const escapes: Readonly<Record<string, string>> = { n: "\n", N: "\n", r: "\r", R: "\r", t: "\t", T: "\t", b: "\b", B: "\b", f: "\f", F: "\f", '"': '"', "'": "'", "\\": "\\", _: "\uE001", "%": "\uE000" };
+const escapes: Readonly<Record<string, string>> = {
+  n: "\n",
+  N: "\n",
+  r: "\r",
+  R: "\r",
+  t: "\t",
+  T: "\t",
+  b: "\b",
+  B: "\b",
+  f: "\f",
+  F: "\f",
+  '"': '"',
+  "'": "'",
+  "\\": "\\",
+  _: "\uE001",
+  "%": "\uE000",
+};
 /** Wildcards that were escaped, as the tokens hold them: private characters, so that a backslash before a wildcard stays one. */
 export const escapedWildcards: Readonly<Record<string, string>> = { "\uE000": "%", "\uE001": "_" };
 const datePattern = /\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2}))?/y;
@@ -69,7 +85,8 @@ function quoted(statement: string, start: number): [string, number] {
       continue;
     }
     const meaning = escapes[next];
-    if (meaning === undefined) throw malformed(statement, at, `Illegal string literal: Invalid string literal '\\${next}'. Illegal character sequence in string literal.`);
+    if (meaning === undefined)
+      throw malformed(statement, at, `Illegal string literal: Invalid string literal '\\${next}'. Illegal character sequence in string literal.`);
     text += meaning;
   }
   throw malformed(statement, start, "line 1: mismatched character '<EOF>' expecting '''");

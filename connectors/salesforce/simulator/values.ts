@@ -7,7 +7,8 @@ export type Value = string | number | boolean | null;
 /** The value as the org keeps it: `""` is null, blanks around text go [K], ids get 18 characters, instants one form. Throws the platform's complaint. */
 export function storedValue(field: FieldDefinition, given: unknown): Value {
   if (given === null || given === undefined) return field.type === "boolean" ? false : null;
-  if (typeof given === "object") throw parserError(`Cannot deserialize instance of ${soapName(field)} from ${Array.isArray(given) ? "START_ARRAY" : "START_OBJECT"} value`);
+  if (typeof given === "object")
+    throw parserError(`Cannot deserialize instance of ${soapName(field)} from ${Array.isArray(given) ? "START_ARRAY" : "START_OBJECT"} value`);
   switch (field.type) {
     case "boolean":
       if (typeof given === "boolean") return given;
@@ -42,12 +43,14 @@ export function instantText(date: Date): string {
 }
 
 function storedText(field: FieldDefinition, given: string | number | boolean | unknown): Value {
-  if (typeof given !== "string") throw parserError(`Cannot deserialize instance of string from ${typeof given === "number" ? "VALUE_NUMBER_INT" : "VALUE_TRUE"} value ${String(given)}`);
+  if (typeof given !== "string")
+    throw parserError(`Cannot deserialize instance of string from ${typeof given === "number" ? "VALUE_NUMBER_INT" : "VALUE_TRUE"} value ${String(given)}`);
   const text = given.trim();
   if (text === "") return null;
   const limit = field.length ?? 255;
   const size = field.name === "CommentBody" && limit === 4000 ? Buffer.byteLength(text) : text.length;
-  if (size > limit) throw new ApiError(400, "STRING_TOO_LONG", `${field.label ?? field.name}: data value too large: ${text} (max length=${limit})`, [field.name]);
+  if (size > limit)
+    throw new ApiError(400, "STRING_TOO_LONG", `${field.label ?? field.name}: data value too large: ${text} (max length=${limit})`, [field.name]);
   if (field.type === "email" && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text)) {
     throw new ApiError(400, "INVALID_EMAIL_ADDRESS", `${field.label ?? field.name}: invalid email address: ${text}`, [field.name]);
   }
@@ -57,7 +60,8 @@ function storedText(field: FieldDefinition, given: string | number | boolean | u
 function storedNumber(field: FieldDefinition, given: unknown): Value {
   if (given === "") return null;
   const number = typeof given === "number" ? given : Number(given);
-  if (!Number.isFinite(number) || typeof given === "boolean") throw parserError(`Cannot deserialize instance of ${soapName(field)} from value ${JSON.stringify(given)}`);
+  if (!Number.isFinite(number) || typeof given === "boolean")
+    throw parserError(`Cannot deserialize instance of ${soapName(field)} from value ${JSON.stringify(given)}`);
   if (field.type === "int") {
     if (!Number.isInteger(number)) throw parserError(`Cannot deserialize instance of int from VALUE_NUMBER_FLOAT value ${number}`);
     return number;
@@ -69,7 +73,8 @@ function storedNumber(field: FieldDefinition, given: unknown): Value {
 function storedDate(field: FieldDefinition, given: unknown): Value {
   if (given === "") return null;
   const text = String(given);
-  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(Date.parse(text))) throw parserError(`Cannot deserialize instance of ${soapName(field)} from VALUE_STRING value ${text}`);
+  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(Date.parse(text)))
+    throw parserError(`Cannot deserialize instance of ${soapName(field)} from VALUE_STRING value ${text}`);
   return text.slice(0, 10);
 }
 
@@ -77,7 +82,8 @@ function storedInstant(given: unknown): Value {
   if (given === "") return null;
   const text = String(given).replace(/([+-]\d{2})(\d{2})$/, "$1:$2");
   const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw parserError(`Cannot deserialize instance of datetime from VALUE_STRING value ${String(given)} or request may be missing a required field`);
+  if (Number.isNaN(time))
+    throw parserError(`Cannot deserialize instance of datetime from VALUE_STRING value ${String(given)} or request may be missing a required field`);
   return instantText(new Date(time));
 }
 
@@ -94,7 +100,9 @@ function storedChoice(field: FieldDefinition, given: string): Value {
   const entry = field.picklist?.find(({ value }) => value.toLowerCase() === text.toLowerCase());
   if (entry !== undefined) return entry.value;
   if (!field.restricted) return text;
-  throw new ApiError(400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", `${field.label ?? field.name}: bad value for restricted picklist field: ${text}`, [field.name]);
+  throw new ApiError(400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", `${field.label ?? field.name}: bad value for restricted picklist field: ${text}`, [
+    field.name,
+  ]);
 }
 
 function storedChoices(field: FieldDefinition, given: string): Value {
@@ -107,5 +115,9 @@ function parserError(message: string): ApiError {
 }
 
 function soapName(field: FieldDefinition): string {
-  return field.type === "datetime" || field.type === "date" || field.type === "int" || field.type === "boolean" ? field.type : field.type === "double" || field.type === "currency" || field.type === "percent" ? "double" : "string";
+  return field.type === "datetime" || field.type === "date" || field.type === "int" || field.type === "boolean"
+    ? field.type
+    : field.type === "double" || field.type === "currency" || field.type === "percent"
+      ? "double"
+      : "string";
 }

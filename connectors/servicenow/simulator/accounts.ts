@@ -19,7 +19,6 @@ export const accessSchema = z.strictObject({
   /** May not call the batch API. */
   batchDenied: z.boolean().default(false),
 });
-export type Access = z.infer<typeof accessSchema>;
 export type AccessInput = z.input<typeof accessSchema>;
 
 export const accountSchema = z.strictObject({

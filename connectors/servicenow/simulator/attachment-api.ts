@@ -21,7 +21,10 @@ export function attachmentRoutes(app: Hono<SimulatorBindings>, instance: Instanc
   api(app, instance, ["GET"], "/attachment/:id/file", (c, account) => {
     const row = attachment(c, instance, account);
     const bytes = instance.tables.blob(row.sys_id ?? "") ?? Buffer.alloc(0);
-    const headers = { "content-type": row.content_type ?? "", "x-attachment-metadata": JSON.stringify({ result: meta(c, instance, account, row) }).replace(/[^\x20-\x7e]/g, "?") };
+    const headers = {
+      "content-type": row.content_type ?? "",
+      "x-attachment-metadata": JSON.stringify({ result: meta(c, instance, account, row) }).replace(/[^\x20-\x7e]/g, "?"),
+    };
     return c.body(new Uint8Array(bytes), 200, headers);
   });
   api(app, instance, ["POST"], "/attachment/file", async (c, account) => {
@@ -69,7 +72,8 @@ async function uploaded(c: ApiContext): Promise<Upload> {
   const field = (name: string) => parts.slice(0, -1).find(([part, value]) => part === name && typeof value === "string")?.[1];
   const table = field("table_name");
   const recordId = field("table_sys_id");
-  if (!(file instanceof File) || typeof table !== "string" || typeof recordId !== "string") throw new Refusal(400, "Missing required parameters", "table_name and table_sys_id must precede the file");
+  if (!(file instanceof File) || typeof table !== "string" || typeof recordId !== "string")
+    throw new Refusal(400, "Missing required parameters", "table_name and table_sys_id must precede the file");
   return { table, recordId, fileName: file.name, type: file.type, bytes: Buffer.from(await file.arrayBuffer()) };
 }
 
@@ -79,7 +83,8 @@ function store(instance: Instance, account: Account, upload: Upload): Row {
   const found = instance.store.find(upload.table, upload.recordId);
   if (found === undefined || !maySeeRow(instance, account, found.table, found.row)) throw refusals.noRecord();
   if (!mayWrite(instance, account, found.table)) throw refusals.mayNotInsert();
-  if (upload.bytes.length > instance.settings.attachmentLimitBytes) throw new Refusal(413, "Attachment too large", `The limit is ${instance.settings.attachmentLimitBytes} bytes`);
+  if (upload.bytes.length > instance.settings.attachmentLimitBytes)
+    throw new Refusal(413, "Attachment too large", `The limit is ${instance.settings.attachmentLimitBytes} bytes`);
   const stamp = instance.stamp();
   const row: Row = {
     sys_id: newSysId(),

@@ -3,8 +3,8 @@ import { z } from "zod";
 import type { SimulatorBindings } from "../../simulation/server.ts";
 import { accessSchema, accountSchema } from "./accounts.ts";
 import { type Instance, newSysId } from "./instance.ts";
-import { endSessions } from "./sign-in.ts";
 import type { TableDefinition } from "./schema.ts";
+import { endSessions } from "./sign-in.ts";
 import type { Row } from "./store.ts";
 
 const settingsSchema = z.strictObject({
@@ -60,7 +60,10 @@ export function controlRoutes(app: Hono<SimulatorBindings>, instance: Instance):
   });
   app.post("/__control/tables/:table", async (c) => {
     const rows = z.array(z.record(z.string(), z.string())).parse(await c.req.json());
-    return c.json(rows.map((row) => plant(instance, c.req.param("table"), row)), 201);
+    return c.json(
+      rows.map((row) => plant(instance, c.req.param("table"), row)),
+      201,
+    );
   });
   app.patch("/__control/tables/:table/:id", async (c) => {
     const found = instance.store.find(c.req.param("table"), c.req.param("id"));
@@ -75,7 +78,14 @@ export function plant(instance: Instance, table: string, given: Readonly<Record<
   const row: Record<string, string> = {};
   const stamp = instance.stamp();
   for (const column of instance.schema.columns(table).values()) row[column.element] = column.default ?? "";
-  Object.assign(row, { sys_id: newSysId(), sys_created_on: stamp, sys_created_by: "system", sys_updated_on: stamp, sys_updated_by: "system", sys_mod_count: "0" });
+  Object.assign(row, {
+    sys_id: newSysId(),
+    sys_created_on: stamp,
+    sys_created_by: "system",
+    sys_updated_on: stamp,
+    sys_updated_by: "system",
+    sys_mod_count: "0",
+  });
   if ("sys_class_name" in row) row.sys_class_name = table;
   Object.assign(row, given);
   if ("number" in row && row.number === "") row.number = instance.nextNumber(table) ?? "";

@@ -20,7 +20,16 @@ export function dictionaryRows(schema: Schema): ReadonlyMap<string, readonly Row
     });
     // The row without an element is the table itself.
     dictionary.push({ ...dictionaryEntry(table.name, "", table.label), internal_type: "collection" });
-    documentation.push({ sys_id: stableId("label", table.name), ...bookkeeping, name: table.name, element: "", label: table.label, hint: "", help: "", language: "en" });
+    documentation.push({
+      sys_id: stableId("label", table.name),
+      ...bookkeeping,
+      name: table.name,
+      element: "",
+      label: table.label,
+      hint: "",
+      help: "",
+      language: "en",
+    });
     for (const own of table.columns ?? []) {
       const column = schema.column(table.name, own.element);
       if (column === undefined) continue;
@@ -39,7 +48,16 @@ export function dictionaryRows(schema: Schema): ReadonlyMap<string, readonly Row
           unique: String(column.element === "sys_id"),
         });
       }
-      documentation.push({ sys_id: stableId("label", table.name, own.element), ...bookkeeping, name: table.name, element: own.element, label: own.label, hint: own.hint ?? "", help: "", language: "en" });
+      documentation.push({
+        sys_id: stableId("label", table.name, own.element),
+        ...bookkeeping,
+        name: table.name,
+        element: own.element,
+        label: own.label,
+        hint: own.hint ?? "",
+        help: "",
+        language: "en",
+      });
       for (const [position, [value, label]] of (own.choices ?? []).entries()) {
         choices.push({
           sys_id: stableId("choice", table.name, own.element, value),

@@ -1,6 +1,6 @@
 import type { Account } from "./accounts.ts";
+import { columnAt, reader } from "./dot-walk.ts";
 import type { Instance } from "./instance.ts";
-import { columnAt, reader } from "./query.ts";
 import { hiddenFields } from "./rights.ts";
 import { type Column, isJournal } from "./schema.ts";
 import { displayDuration, displayStamp } from "./stamps.ts";
@@ -47,7 +47,10 @@ function displayValue(instance: Instance, account: Account, column: Column, valu
     case "reference":
       return nameOf(instance, column.reference ?? "", value);
     case "glide_list":
-      return value.split(",").map((id) => (column.reference === undefined ? id : nameOf(instance, column.reference, id) || id)).join(", ");
+      return value
+        .split(",")
+        .map((id) => (column.reference === undefined ? id : nameOf(instance, column.reference, id) || id))
+        .join(", ");
     case "glide_date_time":
       return displayStamp(value, account.timeZone);
     case "glide_duration":

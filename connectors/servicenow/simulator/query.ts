@@ -1,6 +1,8 @@
-import { type EncodedQuery, parseEncodedQuery, type Term, textSearchField } from "../encoded-query.ts";
-import { scriptedValue } from "./scripted-values.ts";
+import { parseEncodedQuery, type Term, textSearchField } from "../encoded-query.ts";
+import { columnAt, reader } from "./dot-walk.ts";
+import { firstInOrder } from "./order.ts";
 import type { Column } from "./schema.ts";
+import { scriptedValue } from "./scripted-values.ts";
 import { indexedColumns, type Narrowing, type Row, type Store } from "./store.ts";
 
 /** Who asks, and when: scripted values depend on it. */
@@ -14,22 +16,21 @@ export interface QueryContext {
 }
 
 export interface QueryResult {
-  /** All rows that match, in the order asked for; without one, in an order that changes from call to call. */
+  /** The first rows that match, in the order asked for; without one, in an order that changes from call to call. */
   readonly rows: readonly Row[];
+  /** How many match in all. */
+  readonly total: number;
   /** Elements of the table itself that the query reads: field rights are checked on them. */
   readonly elements: readonly string[];
 }
 
-/** How often an unordered query was answered: each time another row comes first. */
-let unorderedAnswers = 0;
-
-/** Runs an encoded query over a table. Terms with unknown fields, and what is no term, are dropped without a word [R]. */
-export function runQuery(table: string, text: string, context: QueryContext): QueryResult {
+/** Runs an encoded query over a table; `count` rows are wanted. Terms with unknown fields, and what is no term, are dropped without a word [R]. */
+export function runQuery(table: string, text: string, context: QueryContext, count = Number.POSITIVE_INFINITY): QueryResult {
   const query = parseEncodedQuery(text);
   const compiled = query.alternatives.map((alternative) => compileAlternative(table, alternative.groups, context));
   const invalid = query.malformed.length > 0 || compiled.some((alternative) => alternative.dropped);
   const elements = [...compiled.flatMap((alternative) => alternative.elements), ...query.order.map(({ field }) => field.split(".", 1)[0] ?? "")];
-  if (invalid && context.invalidMatchesNothing) return { rows: [], elements };
+  if (invalid && context.invalidMatchesNothing) return { rows: [], total: 0, elements };
   const rows: Row[] = [];
   const seen = compiled.length > 1 ? new Set<string>() : undefined;
   for (const alternative of compiled) {
@@ -39,7 +40,7 @@ export function runQuery(table: string, text: string, context: QueryContext): Qu
       rows.push(row);
     }
   }
-  return { rows: ordered(table, rows, query, context), elements };
+  return { rows: firstInOrder(table, rows, query.order, context.store, count), total: rows.length, elements };
 }
 
 /** Whether one record fits: for row rights, policies and business rules. */
@@ -79,7 +80,7 @@ function compileAlternative(table: string, groups: readonly (readonly Term[])[],
   return { matches: (row) => predicates.every((predicate) => predicate(row)), narrowing, elements, dropped };
 }
 
-const narrowingRank = { ids: 3, values: 2, since: 1 } as const;
+const narrowingRank = { ids: 3, values: 2, time: 1 } as const;
 
 function narrowingOf(term: Term): Narrowing | undefined {
   const list = term.operator === "IN" ? term.value.split(",").map((value) => value.trim()) : term.operator === "=" ? [term.value] : undefined;
@@ -87,7 +88,8 @@ function narrowingOf(term: Term): Narrowing | undefined {
   if (list !== undefined && indexedColumns.includes(term.field) && !list.includes("")) return { kind: "values", column: term.field, values: list };
   const stamp = term.field === "sys_updated_on" || term.field === "sys_created_on" ? term.field : undefined;
   if (stamp === undefined) return undefined;
-  return term.operator === ">=" || term.operator === ">" || term.operator === "=" ? { kind: "since", column: stamp, stamp: term.value } : undefined;
+  if (term.operator !== ">=" && term.operator !== ">" && term.operator !== "=") return undefined;
+  return { kind: "time", column: stamp, from: term.value, to: term.operator === "=" ? term.value : undefined };
 }
 
 function better(a: Narrowing | undefined, b: Narrowing | undefined): Narrowing | undefined {
@@ -105,7 +107,10 @@ function compileTerm(table: string, term: Term, context: QueryContext): Predicat
 }
 
 function textSearch(value: string): Predicate {
-  const words = value.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = value
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   return (row) => {
     const text = `${row.number ?? ""} ${row.short_description ?? ""} ${row.description ?? ""} ${row.name ?? ""}`.toLowerCase();
     return words.every((word) => text.includes(word));
@@ -120,7 +125,10 @@ function comparison(term: Term, column: Column, table: string, context: QueryCon
   const compare = numeric ? (a: string, b: string) => Number(a) - Number(b) : (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
   const set = new Set(wanted.split(",").map((value) => value.trim()));
   const field = (row: Row) => reader(table, term.value, context.store)(row);
-  const ordering = (test: (difference: number) => boolean, other: (row: Row) => string): Test => (value, row) => value !== "" && test(compare(value.toLowerCase(), other(row).toLowerCase()));
+  const ordering =
+    (test: (difference: number) => boolean, other: (row: Row) => string): Test =>
+    (value, row) =>
+      value !== "" && test(compare(value.toLowerCase(), other(row).toLowerCase()));
   const [from = "", to = ""] = wanted.split("@");
   switch (term.operator) {
     case "=":
@@ -129,13 +137,25 @@ function comparison(term: Term, column: Column, table: string, context: QueryCon
       // On booleans `!=` finds the empty ones too [D]; for the rest the same falls out of comparing text.
       return (value) => value.toLowerCase() !== wanted;
     case "<":
-      return ordering((difference) => difference < 0, () => wanted);
+      return ordering(
+        (difference) => difference < 0,
+        () => wanted,
+      );
     case "<=":
-      return ordering((difference) => difference <= 0, () => wanted);
+      return ordering(
+        (difference) => difference <= 0,
+        () => wanted,
+      );
     case ">":
-      return ordering((difference) => difference > 0, () => wanted);
+      return ordering(
+        (difference) => difference > 0,
+        () => wanted,
+      );
     case ">=":
-      return ordering((difference) => difference >= 0, () => wanted);
+      return ordering(
+        (difference) => difference >= 0,
+        () => wanted,
+      );
     case "LIKE":
     case "*":
       return (value) => value.toLowerCase().includes(wanted);
@@ -200,7 +220,14 @@ function within(term: Term, context: QueryContext): Test | undefined {
   return term.operator === "ON" ? (value) => value >= from && value <= to : (value) => value !== "" && (value < from || value > to);
 }
 
-const unitMs: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, dayofweek: 86_400_000, day: 86_400_000, week: 604_800_000, month: 2_592_000_000 };
+const unitMs: Readonly<Record<string, number>> = {
+  minute: 60_000,
+  hour: 3_600_000,
+  dayofweek: 86_400_000,
+  day: 86_400_000,
+  week: 604_800_000,
+  month: 2_592_000_000,
+};
 
 /** `RELATIVEGT@hour@ago@1`: later than an hour ago [D]. */
 function relative(term: Term, context: QueryContext): Test | undefined {
@@ -210,50 +237,4 @@ function relative(term: Term, context: QueryContext): Test | undefined {
   const shift = Number(count) * size * (direction === "ahead" ? 1 : -1);
   const edge = new Date(context.now.getTime() + shift).toISOString().slice(0, 19).replace("T", " ");
   return term.operator === "RELATIVEGT" ? (value) => value !== "" && value > edge : (value) => value !== "" && value < edge;
-}
-
-/** The column at the end of a dot-walk; undefined when a step does not exist. */
-export function columnAt(table: string, path: string, store: Store): Column | undefined {
-  let current: string | undefined = table;
-  let column: Column | undefined;
-  for (const element of path.split(".")) {
-    column = current === undefined ? undefined : store.schema.column(current, element);
-    if (column === undefined) return undefined;
-    current = column.reference;
-  }
-  return column;
-}
-
-/** Reads a dot-walked value; references that point nowhere are empty. */
-export function reader(table: string, path: string, store: Store): (row: Row) => string {
-  const [first = "", ...rest] = path.split(".");
-  if (rest.length === 0) return (row) => row[first] ?? "";
-  const target = store.schema.column(table, first)?.reference;
-  if (target === undefined) return () => "";
-  return (row) => {
-    const referenced = store.find(target, row[first] ?? "");
-    return referenced === undefined ? "" : reader(referenced.table, rest.join("."), store)(referenced.row);
-  };
-}
-
-function ordered(table: string, rows: Row[], query: EncodedQuery, context: QueryContext): Row[] {
-  const keys = query.order.filter(({ field }) => columnAt(table, field, context.store) !== undefined);
-  if (keys.length === 0) {
-    // Paging without an order repeats and skips rows [R]: each answer starts somewhere else.
-    const start = rows.length === 0 ? 0 : (unorderedAnswers++ * 7) % rows.length;
-    return [...rows.slice(start), ...rows.slice(0, start)];
-  }
-  const readers = keys.map(({ field, descending }) => {
-    const numeric = columnAt(table, field, context.store)?.type === "integer";
-    return { read: reader(table, field, context.store), sign: descending ? -1 : 1, numeric };
-  });
-  return rows.sort((a, b) => {
-    for (const { read, sign, numeric } of readers) {
-      const left = read(a);
-      const right = read(b);
-      if (left === right) continue;
-      return (numeric ? Number(left) - Number(right) : left < right ? -1 : 1) * sign;
-    }
-    return 0;
-  });
 }

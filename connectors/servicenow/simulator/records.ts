@@ -15,7 +15,14 @@ export function insertRecord(instance: Instance, account: Account, table: string
   const stamp = instance.stamp();
   const draft: Draft = {};
   for (const column of instance.schema.columns(table).values()) draft[column.element] = column.default ?? "";
-  Object.assign(draft, { sys_id: newSysId(), sys_created_on: stamp, sys_created_by: account.userName, sys_updated_on: stamp, sys_updated_by: account.userName, sys_mod_count: "0" });
+  Object.assign(draft, {
+    sys_id: newSysId(),
+    sys_created_on: stamp,
+    sys_created_by: account.userName,
+    sys_updated_on: stamp,
+    sys_updated_by: account.userName,
+    sys_mod_count: "0",
+  });
   if ("sys_class_name" in draft) draft.sys_class_name = table;
   if ("opened_at" in draft) Object.assign(draft, { opened_at: stamp, opened_by: account.userId });
   const journals = applyInput(instance, account, table, draft, input, asDisplay);
@@ -28,7 +35,14 @@ export function insertRecord(instance: Instance, account: Account, table: string
 }
 
 /** Changes a record. What changes nothing leaves stamp and count alone; each journal text is appended. */
-export function updateRecord(instance: Instance, account: Account, table: string, before: Row, input: Readonly<Record<string, unknown>>, asDisplay = false): Row {
+export function updateRecord(
+  instance: Instance,
+  account: Account,
+  table: string,
+  before: Row,
+  input: Readonly<Record<string, unknown>>,
+  asDisplay = false,
+): Row {
   if (!mayWrite(instance, account, table)) throw refusals.mayNotUpdate();
   const draft: Draft = { ...before };
   const journals = applyInput(instance, account, table, draft, input, asDisplay);
@@ -67,7 +81,14 @@ export function deleteRecord(instance: Instance, account: Account, table: string
 }
 
 /** Takes over what may be written; gives back the journal texts. Unknown, protected and ill-formed values vanish without a word [R]. */
-function applyInput(instance: Instance, account: Account, table: string, draft: Draft, input: Readonly<Record<string, unknown>>, asDisplay: boolean): [string, string][] {
+function applyInput(
+  instance: Instance,
+  account: Account,
+  table: string,
+  draft: Draft,
+  input: Readonly<Record<string, unknown>>,
+  asDisplay: boolean,
+): [string, string][] {
   const journals: [string, string][] = [];
   const protectedFields = new Set(instance.schema.ancestry(table).flatMap((name) => account.access.readOnlyFields[name] ?? []));
   for (const [element, sent] of Object.entries(input)) {
@@ -118,7 +139,8 @@ function requirePolicies(instance: Instance, account: Account, table: string, dr
     if (missing.length > 0) throw refusals.dataPolicy(missing.map((element) => instance.schema.column(table, element)?.label ?? element));
   }
   for (const rule of instance.businessRules) {
-    if (classes.includes(rule.table) && matchesQuery(table, draft, rule.abortWhen, context)) throw refusals.businessRule(table, rule.name, stableId("rule", rule.name));
+    if (classes.includes(rule.table) && matchesQuery(table, draft, rule.abortWhen, context))
+      throw refusals.businessRule(table, rule.name, stableId("rule", rule.name));
   }
 }
 

@@ -25,7 +25,8 @@ export const refusals = {
   mayNotInsert: () => new Refusal(403, "Operation Failed", "ACL Exception Insert Failed due to security constraints"),
   mayNotUpdate: () => new Refusal(403, "Operation Failed", "ACL Exception Update Failed due to security constraints"),
   mayNotDelete: () => new Refusal(403, "Operation Failed", "ACL Exception Delete Failed due to security constraints"),
-  dataPolicy: (labels: readonly string[]) => new Refusal(403, "Operation Failed", `Data Policy Exception: The following fields are mandatory: ${labels.join(", ")}`),
+  dataPolicy: (labels: readonly string[]) =>
+    new Refusal(403, "Operation Failed", `Data Policy Exception: The following fields are mandatory: ${labels.join(", ")}`),
   businessRule: (table: string, name: string, id: string) =>
     new Refusal(403, "Operation Failed", `Operation against file '${table}' was aborted by Business Rule '${name}^${id}'. Business Rule Stack:${name}`),
 } as const;

@@ -28,7 +28,16 @@ export function requireRead(instance: Instance, account: Account, table: string)
   if (denied || (table === "sys_db_object" && account.access.dictionaryHidden)) throw refusals.mayNotRead();
 }
 
-const administered = new Set(["sys_user", "sys_user_group", "sys_journal_field", "sys_audit_delete", "sys_db_object", "sys_dictionary", "sys_choice", "sys_documentation"]);
+const administered = new Set([
+  "sys_user",
+  "sys_user_group",
+  "sys_journal_field",
+  "sys_audit_delete",
+  "sys_db_object",
+  "sys_dictionary",
+  "sys_choice",
+  "sys_documentation",
+]);
 
 export function mayWrite(instance: Instance, account: Account, table: string): boolean {
   if (administered.has(table) && !isAdmin(account)) return false;

@@ -25,7 +25,12 @@ export function api(app: Hono<SimulatorBindings>, instance: Instance, methods: r
 export function leftovers(app: Hono<SimulatorBindings>, instance: Instance): void {
   app.all("/api/now/*", (c) => {
     const known = versions.some((prefix) => new RegExp(`^${prefix}/(table/\\w+(/\\w+)?|attachment(/\\w+)*|batch|stats/\\w+|import/\\w+)$`).test(c.req.path));
-    const refusal = authenticate(instance, c.req.header("authorization")) === undefined ? refusals.notAuthenticated() : known ? new Refusal(405, "Method not supported", null) : refusals.noResource();
+    const refusal =
+      authenticate(instance, c.req.header("authorization")) === undefined
+        ? refusals.notAuthenticated()
+        : known
+          ? new Refusal(405, "Method not supported", null)
+          : refusals.noResource();
     return dress(c, instance, c.json(refusal.body(), refusal.status));
   });
 }

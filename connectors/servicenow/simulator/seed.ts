@@ -1,13 +1,40 @@
 import type { AccountInput } from "./accounts.ts";
-import type { DataPolicy, ImportMap, Instance, OAuthClient } from "./instance.ts";
 import { plant } from "./control-api.ts";
+import type { DataPolicy, ImportMap, Instance, OAuthClient } from "./instance.ts";
 
 /** Who a fresh instance knows. The passwords are the simulator's own and open nothing else. */
 export const seededAccounts = {
-  integration: { userName: "isobridge", password: "isobridge-password", firstName: "Isobridge", lastName: "Integration", email: "isobridge@servicenow.example" },
-  admin: { userName: "admin", password: "admin-password", firstName: "System", lastName: "Administrator", email: "admin@servicenow.example", roles: ["admin", "itil", "snc_basic_auth_api_access"] },
-  maya: { userName: "maya.lindqvist", password: "maya-password", firstName: "Maya", lastName: "Lindqvist", email: "maya.lindqvist@servicenow.example", timeZone: "Europe/Stockholm" },
-  tom: { userName: "tom.okafor", password: "tom-password", firstName: "Tom", lastName: "Okafor", email: "tom.okafor@servicenow.example", timeZone: "Africa/Lagos" },
+  integration: {
+    userName: "isobridge",
+    password: "isobridge-password",
+    firstName: "Isobridge",
+    lastName: "Integration",
+    email: "isobridge@servicenow.example",
+  },
+  admin: {
+    userName: "admin",
+    password: "admin-password",
+    firstName: "System",
+    lastName: "Administrator",
+    email: "admin@servicenow.example",
+    roles: ["admin", "itil", "snc_basic_auth_api_access"],
+  },
+  maya: {
+    userName: "maya.lindqvist",
+    password: "maya-password",
+    firstName: "Maya",
+    lastName: "Lindqvist",
+    email: "maya.lindqvist@servicenow.example",
+    timeZone: "Europe/Stockholm",
+  },
+  tom: {
+    userName: "tom.okafor",
+    password: "tom-password",
+    firstName: "Tom",
+    lastName: "Okafor",
+    email: "tom.okafor@servicenow.example",
+    timeZone: "Africa/Lagos",
+  },
 } as const satisfies Record<string, AccountInput>;
 
 export const seededClient: OAuthClient = { clientId: "isobridge-client", clientSecret: "isobridge-client-secret", userName: "isobridge" };
@@ -22,7 +49,9 @@ export const shippedImportMaps: readonly ImportMap[] = [{ staging: "u_incident_i
 
 /** Fills a new instance; one that was started before keeps what it has. */
 export function seed(instance: Instance, more: readonly AccountInput[]): void {
-  for (const account of [...Object.values(seededAccounts), ...more]) if (instance.accounts.get(account.userName) === undefined) instance.addAccount({ ...account, roles: "roles" in account && account.roles !== undefined ? [...account.roles] : ["itil"] });
+  for (const account of [...Object.values(seededAccounts), ...more])
+    if (instance.accounts.get(account.userName) === undefined)
+      instance.addAccount({ ...account, roles: "roles" in account && account.roles !== undefined ? [...account.roles] : ["itil"] });
   if (instance.store.count("core_company") > 0) return;
   plant(instance, "core_company", { name: "Northwind Ferries", city: "Gothenburg", customer: "true" });
   plant(instance, "core_company", { name: "Brightwater Clinics", city: "Lagos", customer: "true" });

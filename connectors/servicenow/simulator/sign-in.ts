@@ -18,7 +18,8 @@ export function authenticate(instance: Instance, authorization: string | undefin
 /** `/oauth_token.do` and `/oauth_revoke_token.do` [D]. */
 export function oauthRoutes(app: Hono<SimulatorBindings>, instance: Instance): void {
   app.post("/oauth_token.do", async (c) => {
-    if (!(c.req.header("content-type") ?? "").includes("application/x-www-form-urlencoded")) return c.json({ error_description: "unspecified error", error: "server_error" }, 401);
+    if (!(c.req.header("content-type") ?? "").includes("application/x-www-form-urlencoded"))
+      return c.json({ error_description: "unspecified error", error: "server_error" }, 401);
     const form = new URLSearchParams(await c.req.text());
     const client = instance.oauthClients.find(({ clientId, clientSecret }) => clientId === form.get("client_id") && clientSecret === form.get("client_secret"));
     if (client === undefined) return refused(c);
@@ -83,7 +84,13 @@ async function userOfAssertion(instance: Instance, client: OAuthClient, assertio
   if (client.publicKey === undefined) return undefined;
   try {
     const key = await importSPKI(client.publicKey, "RS256");
-    const { payload } = await jwtVerify(assertion, key, { issuer: client.clientId, audience: client.clientId, clockTolerance: 0, currentDate: instance.clock.now(), requiredClaims: ["sub", "exp", "jti"] });
+    const { payload } = await jwtVerify(assertion, key, {
+      issuer: client.clientId,
+      audience: client.clientId,
+      clockTolerance: 0,
+      currentDate: instance.clock.now(),
+      requiredClaims: ["sub", "exp", "jti"],
+    });
     const jti = `jti:${payload.jti ?? ""}`;
     if (instance.tables.get("__token", jti) !== undefined || instance.accounts.get(payload.sub ?? "") === undefined) return undefined;
     instance.tables.put("__token", jti, { token: jti, kind: "jti" });
@@ -96,8 +103,12 @@ async function userOfAssertion(instance: Instance, client: OAuthClient, assertio
 /** Asking again while a token lives gives the same token; a refresh keeps the refresh token [D]. */
 function grant(instance: Instance, client: OAuthClient, userName: string, refreshToken: string | undefined): object {
   const now = instance.clock.now().getTime();
-  const access = living(instance, "access", client, userName, now) ?? issue(instance, "access", client, userName, now + instance.settings.accessTokenSeconds * 1000);
-  const refresh = refreshToken ?? living(instance, "refresh", client, userName, now)?.token ?? issue(instance, "refresh", client, userName, now + refreshSeconds * 1000).token;
+  const access =
+    living(instance, "access", client, userName, now) ?? issue(instance, "access", client, userName, now + instance.settings.accessTokenSeconds * 1000);
+  const refresh =
+    refreshToken ??
+    living(instance, "refresh", client, userName, now)?.token ??
+    issue(instance, "refresh", client, userName, now + refreshSeconds * 1000).token;
   return {
     access_token: access.token,
     refresh_token: refresh,
@@ -114,7 +125,8 @@ interface Token {
 
 function living(instance: Instance, kind: string, client: OAuthClient, userName: string, now: number): Token | undefined {
   for (const row of instance.tables.rows("__token")) {
-    if (row.kind === kind && row.clientId === client.clientId && row.userName === userName && Number(row.expires) > now) return { token: row.token ?? "", expires: Number(row.expires) };
+    if (row.kind === kind && row.clientId === client.clientId && row.userName === userName && Number(row.expires) > now)
+      return { token: row.token ?? "", expires: Number(row.expires) };
   }
   return undefined;
 }

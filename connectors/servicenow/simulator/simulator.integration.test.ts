@@ -1,22 +1,27 @@
 import { fork } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PersonAtWork } from "./person.ts";
-import { type ServiceNowSimulator, seededAccounts, seededClient, startServiceNowSimulator } from "./simulator.ts";
+import { type ServiceNowSimulator, seededAccounts, startServiceNowSimulator } from "./simulator.ts";
 
-const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
 let simulator: ServiceNowSimulator;
 let maya: PersonAtWork;
 let admin: PersonAtWork;
 
 beforeAll(async () => {
   simulator = await startServiceNowSimulator({
-    oauthClients: [{ clientId: "jwt-client", clientSecret: "jwt-secret", publicKey: keys.publicKey.export({ type: "spki", format: "pem" }).toString() }],
-    tables: [{ name: "u_asset", label: "Asset", columns: [{ element: "sys_id", label: "Sys ID", type: "GUID", readOnly: true }, { element: "u_serial", label: "Serial" }] }],
+    tables: [
+      {
+        name: "u_asset",
+        label: "Asset",
+        columns: [
+          { element: "sys_id", label: "Sys ID", type: "GUID", readOnly: true },
+          { element: "u_serial", label: "Serial" },
+        ],
+      },
+    ],
   });
 });
 afterAll(() => simulator.close());
@@ -28,73 +33,13 @@ afterEach(() => {
   simulator.clearFaults();
   simulator.clock.set({ frozenAt: null, offsetMs: 0 });
   simulator.setAccess("maya.lindqvist", {});
-  Object.assign(simulator.settings, { batchServes: null, basicAuthRestricted: false, invalidQueryMatchesNothing: false, clientCredentialsEnabled: true });
+  Object.assign(simulator.settings, { batchServes: null, invalidQueryMatchesNothing: false });
 });
 
 const incident = "/api/now/table/incident";
-const only = async (query: string, more = "") => await maya.call("GET", `${incident}?sysparm_query=${encodeURIComponent(query)}&sysparm_fields=sys_id,short_description${more}`);
+const only = async (query: string, more = "") =>
+  await maya.call("GET", `${incident}?sysparm_query=${encodeURIComponent(query)}&sysparm_fields=sys_id,short_description${more}`);
 const names = async (query: string) => (await only(query)).body.result.map((row: { short_description: string }) => row.short_description).toSorted();
-
-async function token(form: Record<string, string>) {
-  const response = await fetch(`${simulator.url}/oauth_token.do`, { method: "POST", body: new URLSearchParams(form) });
-  // The fields are checked by the tests.
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
-const client = { client_id: seededClient.clientId, client_secret: seededClient.clientSecret };
-
-describe("signing in", () => {
-  test("without credentials or with wrong ones the answer is 401 in the recorded words [R]", async () => {
-    const answer = await new PersonAtWork(simulator.url, { userName: "admin", password: "wrong" }).call("GET", incident);
-    expect(answer.status).toBe(401);
-    expect(answer.body).toEqual({ error: { message: "User Not Authenticated", detail: "Required to provide Auth information" }, status: "failure" });
-  });
-
-  test("a restriction of basic authentication shuts out accounts without the role, and does not say why [R]", async () => {
-    simulator.settings.basicAuthRestricted = true;
-    expect((await maya.call("GET", incident)).status).toBe(401);
-    expect((await admin.call("GET", incident)).status).toBe(200);
-  });
-
-  test("the password grant gives a bearer token, and the same one again while it lives [D]", async () => {
-    const form = { ...client, grant_type: "password", username: seededAccounts.maya.userName, password: seededAccounts.maya.password };
-    const first = await token(form);
-    const second = await token(form);
-    expect(first.body).toMatchObject({ token_type: "Bearer", scope: "useraccount", expires_in: 1800 });
-    expect(second.body.access_token).toBe(first.body.access_token);
-    const answer = await maya.call("GET", `${incident}?sysparm_limit=1`, undefined, { authorization: `Bearer ${first.body.access_token}` });
-    expect(answer.status).toBe(200);
-  });
-
-  test("a token ends with its time, and the refresh grant keeps the refresh token [D]", async () => {
-    const first = await token({ ...client, grant_type: "password", username: seededAccounts.tom.userName, password: seededAccounts.tom.password });
-    simulator.clock.set({ offsetMs: 1_801_000 });
-    expect((await maya.call("GET", incident, undefined, { authorization: `Bearer ${first.body.access_token}` })).status).toBe(401);
-    const second = await token({ ...client, grant_type: "refresh_token", refresh_token: String(first.body.refresh_token) });
-    expect(second.body.refresh_token).toBe(first.body.refresh_token);
-    expect(second.body.access_token).not.toBe(first.body.access_token);
-  });
-
-  test("client credentials act as the application's user, and only where the property allows them [D]", async () => {
-    const granted = await token({ ...client, grant_type: "client_credentials" });
-    const me = await maya.call("GET", "/api/now/table/sys_user?sysparm_query=sys_id=javascript:gs.getUserID()&sysparm_fields=user_name", undefined, { authorization: `Bearer ${granted.body.access_token}` });
-    expect(me.body.result).toEqual([{ user_name: "isobridge" }]);
-    simulator.settings.clientCredentialsEnabled = false;
-    expect((await token({ ...client, grant_type: "client_credentials" })).status).toBe(401);
-  });
-
-  test("a JWT assertion is verified, and its jti counts once [D]", async () => {
-    const assertion = await new SignJWT({ jti: "one" }).setProtectedHeader({ alg: "RS256" }).setSubject(seededAccounts.tom.userName).setIssuer("jwt-client").setAudience("jwt-client").setExpirationTime("1m").sign(keys.privateKey);
-    const form = { client_id: "jwt-client", client_secret: "jwt-secret", grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
-    expect((await token(form)).status).toBe(200);
-    expect((await token(form)).status).toBe(401);
-    expect((await token({ ...form, assertion: `${assertion}x` })).status).toBe(401);
-  });
-
-  test("the token endpoint refuses JSON with an unspecified error [D]", async () => {
-    const response = await fetch(`${simulator.url}/oauth_token.do`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
-    expect(await response.json()).toMatchObject({ error_description: "unspecified error" });
-  });
-});
 
 describe("the Table API", () => {
   test("creates with 201, Location, a number from INC0010001 upward, and strings throughout [R]", async () => {
@@ -115,7 +60,10 @@ describe("the Table API", () => {
     expect((await maya.call("PUT", `${incident}/${id}`, { impact: "1" })).body.result).toMatchObject({ urgency: "1", impact: "1", sys_mod_count: "2" });
     expect((await maya.call("DELETE", `${incident}/${id}`)).status).toBe(204);
     const gone = await maya.call("GET", `${incident}/${id}`);
-    expect(gone).toMatchObject({ status: 404, body: { error: { message: "No Record found", detail: "Record doesn't exist or ACL restricts the record retrieval" }, status: "failure" } });
+    expect(gone).toMatchObject({
+      status: 404,
+      body: { error: { message: "No Record found", detail: "Record doesn't exist or ACL restricts the record retrieval" }, status: "failure" },
+    });
   });
 
   test("an update that changes nothing leaves stamp and count alone", async () => {
@@ -132,11 +80,16 @@ describe("the Table API", () => {
 
   test("shows references by display mode: link and value, bare id, display and link, or all three [R]", async () => {
     const id = await maya.create("incident", { short_description: "modes" });
-    const opener = async (parameters: string) => (await maya.call("GET", `${incident}/${id}?sysparm_fields=opened_by,closed_by,state&${parameters}`)).body.result;
+    const opener = async (parameters: string) =>
+      (await maya.call("GET", `${incident}/${id}?sysparm_fields=opened_by,closed_by,state&${parameters}`)).body.result;
     const { value, link } = (await opener("")).opened_by;
     expect(await opener("sysparm_exclude_reference_link=true")).toEqual({ opened_by: value, closed_by: "", state: "1" });
     expect(await opener("sysparm_display_value=true")).toEqual({ opened_by: { display_value: "Maya Lindqvist", link }, closed_by: "", state: "New" });
-    expect(await opener("sysparm_display_value=all")).toEqual({ opened_by: { display_value: "Maya Lindqvist", value, link }, closed_by: { display_value: "", value: "" }, state: { display_value: "New", value: "1" } });
+    expect(await opener("sysparm_display_value=all")).toEqual({
+      opened_by: { display_value: "Maya Lindqvist", value, link },
+      closed_by: { display_value: "", value: "" },
+      state: { display_value: "New", value: "1" },
+    });
   });
 
   test("values of times are UTC, display texts are the reader's local time [R]", async () => {
@@ -180,7 +133,9 @@ describe("the Table API", () => {
   });
 
   test("display values are understood on input when asked to [D]", async () => {
-    const id = (await maya.call("POST", `${incident}?sysparm_input_display_value=true`, { short_description: "in words", urgency: "1 - High", caller_id: "Tom Okafor" })).body.result.sys_id;
+    const id = (
+      await maya.call("POST", `${incident}?sysparm_input_display_value=true`, { short_description: "in words", urgency: "1 - High", caller_id: "Tom Okafor" })
+    ).body.result.sys_id;
     const { result } = (await maya.call("GET", `${incident}/${id}?sysparm_display_value=true&sysparm_exclude_reference_link=true`)).body;
     expect(result).toMatchObject({ urgency: "1 - High", caller_id: "Tom Okafor" });
   });
@@ -217,7 +172,10 @@ describe("behaviours that break naive clients", () => {
     const row = (await maya.call("GET", `${incident}?sysparm_limit=1`)).body.result[0];
     expect(row).not.toHaveProperty("description");
     const refused = await only("descriptionLIKEx");
-    expect(refused).toMatchObject({ status: 403, body: { error: { message: "Insufficient rights to query records", detail: "Field(s) present in the query do not have permission to be read" } } });
+    expect(refused).toMatchObject({
+      status: 403,
+      body: { error: { message: "Insufficient rights to query records", detail: "Field(s) present in the query do not have permission to be read" } },
+    });
   });
 
   test("roles of integrations see no dictionary: no rows, 403, labels only [R]", async () => {
@@ -241,10 +199,15 @@ describe("behaviours that break naive clients", () => {
   test("an invalid resolution code is dropped, and then the data policy complains of it by its label [R]", async () => {
     const id = await maya.create("incident", { short_description: "to resolve" });
     const refused = await maya.call("PATCH", `${incident}/${id}`, { state: "6", close_code: "Magic", close_notes: "done" });
-    expect(refused).toMatchObject({ status: 403, body: { error: { message: "Operation Failed", detail: "Data Policy Exception: The following fields are mandatory: Resolution code" } } });
+    expect(refused).toMatchObject({
+      status: 403,
+      body: { error: { message: "Operation Failed", detail: "Data Policy Exception: The following fields are mandatory: Resolution code" } },
+    });
     const held = await maya.call("PATCH", `${incident}/${id}`, { state: "3" });
     expect(held.body.error.detail).toContain("On hold reason");
-    expect((await maya.call("PATCH", `${incident}/${id}`, { state: "6", close_code: "Solved (Permanently)", close_notes: "done" })).body.result.state).toBe("6");
+    expect((await maya.call("PATCH", `${incident}/${id}`, { state: "6", close_code: "Solved (Permanently)", close_notes: "done" })).body.result.state).toBe(
+      "6",
+    );
   });
 
   test("state and incident_state mirror each other, and priority follows from impact and urgency [R]", async () => {
@@ -273,7 +236,14 @@ describe("behaviours that break naive clients", () => {
     expect(await maya.call("GET", incident)).toMatchObject({ status: 200, body: error });
     simulator.arm({ effect: { kind: "html" } });
     expect((await maya.call("GET", incident)).body).toContain("<html>");
-    simulator.arm({ effect: { kind: "status", status: 429, headers: { "retry-after": "7", "x-ratelimit-limit": "100" }, body: { error: { message: "Rate limit exceeded", detail: null } } } });
+    simulator.arm({
+      effect: {
+        kind: "status",
+        status: 429,
+        headers: { "retry-after": "7", "x-ratelimit-limit": "100" },
+        body: { error: { message: "Rate limit exceeded", detail: null } },
+      },
+    });
     simulator.arm({ effect: { kind: "status", status: 429, body: { error: { message: "Rate limit exceeded", detail: null } } } });
     expect((await maya.call("GET", incident)).headers.get("retry-after")).toBe("7");
     expect((await maya.call("GET", incident)).headers.get("retry-after")).toBeNull();
@@ -283,7 +253,9 @@ describe("behaviours that break naive clients", () => {
     simulator.addBusinessRule({ table: "incident", name: "No cats", abortWhen: "short_descriptionLIKEcat" });
     const refused = await maya.call("POST", incident, { short_description: "a cat" });
     expect(refused.status).toBe(403);
-    expect(refused.body.error.detail).toMatch(/^Operation against file 'incident' was aborted by Business Rule 'No cats\^[0-9a-f]{32}'\. Business Rule Stack:No cats$/);
+    expect(refused.body.error.detail).toMatch(
+      /^Operation against file 'incident' was aborted by Business Rule 'No cats\^[0-9a-f]{32}'\. Business Rule Stack:No cats$/,
+    );
   });
 
   test("what commits late keeps its early stamp and appears afterwards", async () => {
@@ -299,7 +271,13 @@ describe("behaviours that break naive clients", () => {
 describe("encoded queries", () => {
   beforeAll(async () => {
     const tom = new PersonAtWork(simulator.url, seededAccounts.tom);
-    await tom.create("incident", { short_description: "q alpha", urgency: "1", category: "software", description: "LIKE this", due_date: "2026-01-01 10:00:00" });
+    await tom.create("incident", {
+      short_description: "q alpha",
+      urgency: "1",
+      category: "software",
+      description: "LIKE this",
+      due_date: "2026-01-01 10:00:00",
+    });
     await tom.create("incident", { short_description: "q beta", urgency: "2", category: "hardware" });
     await tom.create("incident", { short_description: "q Gamma", urgency: "3", category: "network" });
   });
@@ -344,7 +322,8 @@ describe("schema", () => {
   });
 
   test("choices differ by class: 3 is On Hold for an incident and Closed Complete for a task [R]", async () => {
-    const label = async (table: string) => (await maya.call("GET", `/api/now/table/sys_choice?sysparm_query=name=${table}^element=state^value=3&sysparm_fields=label`)).body.result;
+    const label = async (table: string) =>
+      (await maya.call("GET", `/api/now/table/sys_choice?sysparm_query=name=${table}^element=state^value=3&sysparm_fields=label`)).body.result;
     expect([await label("incident"), await label("task")]).toEqual([[{ label: "On Hold" }], [{ label: "Closed Complete" }]]);
   });
 
@@ -366,7 +345,9 @@ describe("journals, attachments, deletes", () => {
     const shown = (await maya.call("GET", `${incident}/${id}?sysparm_display_value=true`)).body.result;
     expect(shown.work_notes).toBe("2026-07-13 19:30:00 - Maya Lindqvist (Work notes)\nhi\n\n");
     const rows = (await maya.call("GET", `/api/now/table/sys_journal_field?sysparm_query=element_id=${id}`)).body.result;
-    expect(rows).toMatchObject([{ name: "incident", element: "work_notes", value: "hi", sys_created_by: "maya.lindqvist", sys_created_on: "2026-07-13 17:30:00" }]);
+    expect(rows).toMatchObject([
+      { name: "incident", element: "work_notes", value: "hi", sys_created_by: "maya.lindqvist", sys_created_on: "2026-07-13 17:30:00" },
+    ]);
     expect((await admin.call("DELETE", `/api/now/table/sys_journal_field/${rows[0].sys_id}`)).status).toBe(403);
   });
 
@@ -375,7 +356,15 @@ describe("journals, attachments, deletes", () => {
     const bytes = Buffer.from([0, 255, 1, 254]);
     const attachment = await maya.attach("incident", id, "ü ../'a\".bin", bytes);
     const list = (await maya.call("GET", `/api/now/attachment?sysparm_query=table_sys_id=${id}`)).body.result;
-    expect(list).toMatchObject([{ sys_id: attachment, file_name: "ü ../'a\".bin", size_bytes: "4", table_name: "incident", download_link: `${simulator.url}/api/now/attachment/${attachment}/file` }]);
+    expect(list).toMatchObject([
+      {
+        sys_id: attachment,
+        file_name: "ü ../'a\".bin",
+        size_bytes: "4",
+        table_name: "incident",
+        download_link: `${simulator.url}/api/now/attachment/${attachment}/file`,
+      },
+    ]);
     const authorization = `Basic ${btoa(`${seededAccounts.maya.userName}:${seededAccounts.maya.password}`)}`;
     const file = await fetch(`${simulator.url}/api/now/attachment/${attachment}/file`, { headers: { authorization, accept: "*/*" } });
     expect(Buffer.from(await file.arrayBuffer())).toEqual(bytes);
@@ -390,7 +379,8 @@ describe("journals, attachments, deletes", () => {
     const upload = async (parts: [string, string | Blob][]) => {
       const form = new FormData();
       for (const [name, value] of parts) form.append(name, value);
-      return (await fetch(`${simulator.url}/api/now/attachment/upload`, { method: "POST", headers: { authorization, accept: "application/json" }, body: form })).status;
+      return (await fetch(`${simulator.url}/api/now/attachment/upload`, { method: "POST", headers: { authorization, accept: "application/json" }, body: form }))
+        .status;
     };
     const file: [string, Blob] = ["uploadFile", new File(["x"], "x.txt", { type: "text/plain" })];
     expect(await upload([["table_name", "incident"], ["table_sys_id", id], file])).toBe(201);
@@ -418,10 +408,17 @@ describe("many at once", () => {
     });
     const { body } = await maya.call("POST", "/api/now/v1/batch", {
       batch_request_id: 1,
-      rest_requests: [item(1, "POST", incident, { short_description: "batched" }), item(2, "GET", "/api/now/table/nothing"), item(3, "POST", incident, { short_description: "left over" })],
+      rest_requests: [
+        item(1, "POST", incident, { short_description: "batched" }),
+        item(2, "GET", "/api/now/table/nothing"),
+        item(3, "POST", incident, { short_description: "left over" }),
+      ],
     });
     expect(body.batch_request_id).toBe("1");
-    expect(body.serviced_requests.map(({ id, status_code }: { id: string; status_code: number }) => [id, status_code])).toEqual([["1", 201], ["2", 400]]);
+    expect(body.serviced_requests.map(({ id, status_code }: { id: string; status_code: number }) => [id, status_code])).toEqual([
+      ["1", 201],
+      ["2", 400],
+    ]);
     expect(JSON.parse(Buffer.from(body.serviced_requests[0].body, "base64").toString()).result.short_description).toBe("batched");
     expect(body.unserviced_requests).toEqual(["3"]);
     expect(await names("short_description=left over")).toEqual([]);
@@ -447,7 +444,10 @@ describe("many at once", () => {
       for (let n = 0; n < 100_000; n++) large.plant("problem", { short_description: `row ${n}`, sys_updated_on: "2020-01-01 00:00:00" });
       const person = new PersonAtWork(large.url, seededAccounts.maya);
       const id = await person.create("problem", { short_description: "the new one" });
-      const answer = await person.call("GET", "/api/now/table/problem?sysparm_query=sys_updated_on>2020-01-01 00:00:00^ORDERBYsys_updated_on&sysparm_fields=sys_id,number");
+      const answer = await person.call(
+        "GET",
+        "/api/now/table/problem?sysparm_query=sys_updated_on>2020-01-01 00:00:00^ORDERBYsys_updated_on&sysparm_fields=sys_id,number",
+      );
       expect(answer.body.result).toEqual([{ sys_id: id, number: "PRB0140001" }]);
     } finally {
       await large.close();
@@ -459,7 +459,10 @@ describe("the database", () => {
   test("everything that was answered survives kill -9", async () => {
     const folder = mkdtempSync(join(tmpdir(), "servicenow-"));
     try {
-      const child = fork(new URL("./simulator.process.ts", import.meta.url), [folder], { execPath: process.execPath, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+      const child = fork(new URL("./simulator.process.ts", import.meta.url), [folder], {
+        execPath: process.execPath,
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+      });
       const url = await new Promise<string>((resolve, reject) => {
         child.once("message", (message) => resolve(String(message)));
         child.once("exit", (code) => reject(new Error(`ended with ${code}`)));
@@ -474,7 +477,11 @@ describe("the database", () => {
       const again = await startServiceNowSimulator({ folder });
       try {
         const back = new PersonAtWork(again.url, seededAccounts.maya);
-        expect((await back.call("GET", `${incident}/${id}`)).body.result).toMatchObject({ short_description: "kept", number: "INC0010001", sys_mod_count: "1" });
+        expect((await back.call("GET", `${incident}/${id}`)).body.result).toMatchObject({
+          short_description: "kept",
+          number: "INC0010001",
+          sys_mod_count: "1",
+        });
         expect(again.rows("sys_journal_field").map(({ value }) => value)).toEqual(["kept too"]);
         expect((await back.call("GET", `/api/now/attachment/${attachment}`)).body.result.size_bytes).toBe("5");
         expect((await back.call("POST", incident, {})).body.result.number).toBe("INC0010002");

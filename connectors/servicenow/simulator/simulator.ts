@@ -3,7 +3,7 @@ import { Clock } from "../../simulation/clock.ts";
 import type { Fault } from "../../simulation/faults.ts";
 import { type LoggedRequest, type SimulatorBindings, type SimulatorOptions, SimulatorServer } from "../../simulation/server.ts";
 import { Tables } from "../../simulation/tables.ts";
-import { accessSchema, type AccessInput, type AccountInput } from "./accounts.ts";
+import { type AccessInput, type AccountInput, accessSchema } from "./accounts.ts";
 import { attachmentRoutes } from "./attachment-api.ts";
 import { baseTables } from "./base-tables.ts";
 import { batchRoutes } from "./batch-api.ts";

@@ -3,7 +3,7 @@ export function stampOf(date: Date): string {
   return date.toISOString().slice(0, 19).replace("T", " ");
 }
 
-export function dateOfStamp(stamp: string): Date {
+function dateOfStamp(stamp: string): Date {
   return new Date(`${stamp.replace(" ", "T")}Z`);
 }
 

@@ -21,12 +21,14 @@ export class ValueIndex {
   }
 }
 
-/**
- * Ids in the order of a stamp. Stamps nearly always come in order, so adding is appending; what came out of order is
- * sorted in when somebody asks. Old stamps of a record stay behind: an id may be given twice, never left out.
- */
+export interface TimeEntry {
+  readonly stamp: string;
+  readonly id: string;
+}
+
+/** Ids in the order of a stamp. Stamps nearly always come in order, so adding is appending; the rest is sorted in when somebody asks. */
 export class TimeIndex {
-  #entries: { readonly stamp: string; readonly id: string }[] = [];
+  #entries: TimeEntry[] = [];
   #sorted = true;
 
   add(stamp: string, id: string): void {
@@ -35,7 +37,27 @@ export class TimeIndex {
     this.#entries.push({ stamp, id });
   }
 
-  *since(stamp: string): Generator<string> {
+  remove(stamp: string, id: string): void {
+    for (let position = this.#first(stamp); this.#entries[position]?.stamp === stamp; position++) {
+      if (this.#entries[position]?.id !== id) continue;
+      this.#entries.splice(position, 1);
+      return;
+    }
+  }
+
+  /** Entries from one stamp on, up to another. */
+  *between(from: string, to: string | undefined): Generator<TimeEntry> {
+    // What is added while somebody reads belongs to the next reading.
+    const end = this.#entries.length;
+    for (let position = this.#first(from); position < end; position++) {
+      const entry = this.#entries[position];
+      if (entry === undefined || (to !== undefined && entry.stamp > to)) return;
+      yield entry;
+    }
+  }
+
+  /** Where a stamp begins. */
+  #first(stamp: string): number {
     if (!this.#sorted) {
       this.#entries.sort((a, b) => (a.stamp < b.stamp ? -1 : a.stamp > b.stamp ? 1 : 0));
       this.#sorted = true;
@@ -47,12 +69,6 @@ export class TimeIndex {
       if ((this.#entries[middle]?.stamp ?? "") < stamp) low = middle + 1;
       else high = middle;
     }
-    const given = new Set<string>();
-    for (let position = low; position < this.#entries.length; position++) {
-      const id = this.#entries[position]?.id;
-      if (id === undefined || given.has(id)) continue;
-      given.add(id);
-      yield id;
-    }
+    return low;
   }
 }

@@ -14,7 +14,10 @@ export const indexedColumns: readonly string[] = ["number", "correlation_id", "e
 export type Narrowing =
   | { readonly kind: "ids"; readonly ids: readonly string[] }
   | { readonly kind: "values"; readonly column: string; readonly values: readonly string[] }
-  | { readonly kind: "since"; readonly column: "sys_updated_on" | "sys_created_on"; readonly stamp: string };
+  | { readonly kind: "time"; readonly column: TimeColumn; readonly from: string; readonly to: string | undefined };
+
+type TimeColumn = (typeof timeColumns)[number];
+const timeColumns = ["sys_updated_on", "sys_created_on"] as const;
 
 /**
  * The records by class. A table and those that extend it are one when read from above: an incident is found through `task`.
@@ -35,7 +38,7 @@ export class Store {
     this.#tables = tables;
     this.schema = schema;
     this.#clock = clock;
-    for (const table of tables.names()) if (!table.startsWith("__")) for (const row of tables.rows(table)) this.#index(table, row);
+    for (const table of tables.names()) if (!table.startsWith("__")) for (const row of tables.rows(table)) this.#index(table, row, timeColumns);
   }
 
   /** The record and the class that it is of. */
@@ -65,15 +68,20 @@ export class Store {
   put(table: string, row: Row): void {
     const id = row.sys_id ?? "";
     const before = this.#tables.get(table, id);
-    if (this.commitDelayMs > 0) this.#uncommitted.set(id, { before: this.#visible(id, before), visibleAt: this.#clock.now().getTime() + this.commitDelayMs });
-    if (before !== undefined) this.#unindex(table, before);
+    const delayed = this.commitDelayMs > 0;
+    if (delayed) this.#uncommitted.set(id, { before: this.#visible(id, before), visibleAt: this.#clock.now().getTime() + this.commitDelayMs });
+    if (before !== undefined) this.#unindex(table, before, delayed ? [] : timeColumns.filter((column) => before[column] !== row[column]));
     this.#tables.put(table, id, row);
-    this.#index(table, row);
+    this.#index(
+      table,
+      row,
+      timeColumns.filter((column) => before?.[column] !== row[column]),
+    );
   }
 
   delete(table: string, id: string): void {
     const before = this.#tables.get(table, id);
-    if (before !== undefined) this.#unindex(table, before);
+    if (before !== undefined) this.#unindex(table, before, timeColumns);
     this.#tables.delete(table, id);
   }
 
@@ -89,16 +97,18 @@ export class Store {
       }
       return;
     }
-    for (const id of this.#narrowed(table, narrowing)) {
+    if (narrowing.kind === "time") {
+      for (const { stamp, id } of this.#timeIndex(table, narrowing.column).between(narrowing.from, narrowing.to)) {
+        const row = this.#visible(id, this.#tables.get(table, id));
+        // A record whose change is not visible yet stands under both stamps: only that of the state seen counts.
+        if (row !== undefined && row[narrowing.column] === stamp) yield row;
+      }
+      return;
+    }
+    for (const id of narrowing.kind === "ids" ? narrowing.ids : this.#valueIndex(table, narrowing.column).ids(narrowing.values)) {
       const row = this.#visible(id, this.#tables.get(table, id));
       if (row !== undefined) yield row;
     }
-  }
-
-  #narrowed(table: string, narrowing: Narrowing): Iterable<string> {
-    if (narrowing.kind === "ids") return narrowing.ids;
-    if (narrowing.kind === "values") return this.#valueIndex(table, narrowing.column).ids(narrowing.values);
-    return this.#timeIndex(table, narrowing.column).since(narrowing.stamp);
   }
 
   #visible(id: string, row: Row | undefined): Row | undefined {
@@ -109,14 +119,16 @@ export class Store {
     return row;
   }
 
-  #index(table: string, row: Row): void {
+  #index(table: string, row: Row, times: readonly TimeColumn[]): void {
     const id = row.sys_id ?? "";
     for (const column of indexedColumns) if (row[column] !== undefined && row[column] !== "") this.#valueIndex(table, column).add(row[column], id);
-    for (const column of ["sys_updated_on", "sys_created_on"]) this.#timeIndex(table, column).add(row[column] ?? "", id);
+    for (const column of times) this.#timeIndex(table, column).add(row[column] ?? "", id);
   }
 
-  #unindex(table: string, row: Row): void {
-    for (const column of indexedColumns) if (row[column] !== undefined && row[column] !== "") this.#valueIndex(table, column).remove(row[column], row.sys_id ?? "");
+  #unindex(table: string, row: Row, times: readonly TimeColumn[]): void {
+    const id = row.sys_id ?? "";
+    for (const column of indexedColumns) if (row[column] !== undefined && row[column] !== "") this.#valueIndex(table, column).remove(row[column], id);
+    for (const column of times) this.#timeIndex(table, column).remove(row[column] ?? "", id);
   }
 
   #valueIndex(table: string, column: string): ValueIndex {

@@ -1,9 +1,10 @@
 import type { Hono } from "hono";
 import type { SimulatorBindings } from "../../simulation/server.ts";
 import type { Account } from "./accounts.ts";
+import { columnAt } from "./dot-walk.ts";
 import type { Instance } from "./instance.ts";
-import { present, type Presentation } from "./present.ts";
-import { columnAt, runQuery } from "./query.ts";
+import { type Presentation, present } from "./present.ts";
+import { runQuery } from "./query.ts";
 import { deleteRecord, insertRecord, updateRecord } from "./records.ts";
 import { refusals } from "./refusal.ts";
 import { hiddenFields, maySeeRow, requireRead } from "./rights.ts";
@@ -21,7 +22,9 @@ export function tableRoutes(app: Hono<SimulatorBindings>, instance: Instance): v
     const table = knownTable(c, instance);
     const row = insertRecord(instance, account, table, await bodyOf(c), c.req.query("sysparm_input_display_value") === "true");
     const location = { location: `${baseOf(c)}/api/now/table/${table}/${row.sys_id ?? ""}` };
-    return c.req.header("x-no-response-body") === "true" ? c.body(null, 201, location) : c.json({ result: present(instance, account, table, row, presentation(c)) }, 201, location);
+    return c.req.header("x-no-response-body") === "true"
+      ? c.body(null, 201, location)
+      : c.json({ result: present(instance, account, table, row, presentation(c)) }, 201, location);
   });
   api(app, instance, ["GET"], "/table/:table/:id", (c, account) => {
     const { row, table } = record(c, instance, account);
@@ -56,12 +59,12 @@ export interface Page {
 /** Runs `sysparm_query` for this account: the limit comes before row rights, so a page may be short or empty before the end [D]. */
 export function queryPage(c: ApiContext, instance: Instance, account: Account, table: string, limitByDefault = defaultLimit): Page {
   requireRead(instance, account, table);
-  const { rows, elements } = runQuery(table, queryText(c, table, instance), instance.queryContext(account));
+  const offset = natural(c.req.query("sysparm_offset"), 0);
+  const end = offset + natural(c.req.query("sysparm_limit"), limitByDefault);
+  const { rows, total, elements } = runQuery(table, queryText(c, table, instance), instance.queryContext(account), end);
   const hidden = hiddenFields(instance, account, table);
   if (elements.some((element) => hidden.has(element))) throw refusals.mayNotQuery();
-  const offset = natural(c.req.query("sysparm_offset"), 0);
-  const page = rows.slice(offset, offset + natural(c.req.query("sysparm_limit"), limitByDefault));
-  return { rows: page.filter((row) => maySeeRow(instance, account, row.sys_class_name || table, row)), total: rows.length };
+  return { rows: rows.slice(offset, end).filter((row) => maySeeRow(instance, account, row.sys_class_name || table, row)), total };
 }
 
 /** `X-Total-Count` and `Link`, comma-joined without blanks, absent when everything fits on one page [R]. */
@@ -86,7 +89,7 @@ export function pagingHeaders(c: ApiContext, total: number, limitByDefault = def
   return headers;
 }
 
-export function presentation(c: ApiContext): Presentation {
+function presentation(c: ApiContext): Presentation {
   const mode = c.req.query("sysparm_display_value");
   const fields = c.req.query("sysparm_fields");
   return {
@@ -101,7 +104,8 @@ function list(c: ApiContext, instance: Instance, account: Account, version: "" |
   const table = knownTable(c, instance);
   const { rows, total } = queryPage(c, instance, account, table);
   // v1 says 404 for an empty list, the others an empty list [D].
-  if (version === "v1" && total === 0) return c.json({ error: { message: "No Record found", detail: "Records matching query not found" }, status: "failure" }, 404);
+  if (version === "v1" && total === 0)
+    return c.json({ error: { message: "No Record found", detail: "Records matching query not found" }, status: "failure" }, 404);
   const how = presentation(c);
   const result = rows.map((row) => present(instance, account, row.sys_class_name || table, row, narrowed(how, instance, table)));
   return c.json({ result }, 200, pagingHeaders(c, total));

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
 import { Readable } from "node:stream";
-import type { Connector, EntityRef, WriteOutcome } from "../connector.ts";
-import type { ClientOptions } from "./client.ts";
-import { type SalesforceConfig, salesforceConfig, salesforceConnector } from "./connector.ts";
-import { type SalesforceSimulator, type SalesforceSimulatorOptions, simulatedAccounts, startSalesforceSimulator } from "./simulator/simulator.ts";
+import type { Connector, EntityRef, WriteOutcome } from "../../connector.ts";
+import type { ClientOptions } from "../client.ts";
+import { type SalesforceConfig, salesforceConfig, salesforceConnector } from "../connector.ts";
+import { type SalesforceSimulator, type SalesforceSimulatorOptions, simulatedAccounts, startSalesforceSimulator } from "./simulator.ts";
 
 /** An answer of the simulated REST API. */
 export interface Answer {
@@ -30,7 +30,11 @@ export const ines = simulatedAccounts.humans[0].username;
 export const integration = simulatedAccounts.integration.username;
 
 export async function simulatedOrg(options: SalesforceSimulatorOptions = {}): Promise<SimulatedOrg> {
-  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048, publicKeyEncoding: { type: "spki", format: "pem" }, privateKeyEncoding: { type: "pkcs8", format: "pem" } });
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
   const app = { ...simulatedAccounts.app, publicKey, approved: [integration] };
   const simulator = await startSalesforceSimulator({ apps: [app], ...options });
   const secretsOf = { clientSecret: app.clientSecret, privateKey, password: simulatedAccounts.integration.password };
@@ -39,7 +43,10 @@ export async function simulatedOrg(options: SalesforceSimulatorOptions = {}): Pr
     keys: { privateKey, publicKey },
     caller: async (username = ines) => callerOf(simulator.url, await token(simulator, username)),
     connector: (config = {}, secrets = secretsOf, clientOptions = {}) =>
-      salesforceConnector(salesforceConfig.parse({ url: simulator.url, auth: { type: "client-credentials", clientId: app.clientId }, ...config }), secrets, { sleep: async () => {}, ...clientOptions }),
+      salesforceConnector(salesforceConfig.parse({ url: simulator.url, auth: { type: "client-credentials", clientId: app.clientId }, ...config }), secrets, {
+        sleep: async () => {},
+        ...clientOptions,
+      }),
     close: () => simulator.close(),
   };
 }
@@ -50,7 +57,7 @@ export function idOf(outcome: WriteOutcome | undefined): string {
   throw new Error(`not written: ${outcome?.error.message ?? "no outcome"}`);
 }
 
-export async function createCase(connector: Connector, fields: Record<string, string> = {}, marker = crypto.randomUUID()): Promise<EntityRef> {
+export async function createCase(connector: Connector, fields: Record<string, string> = {}, marker: string = crypto.randomUUID()): Promise<EntityRef> {
   const [outcome] = await connector.write([{ kind: "create", entityType: "Case", fields: { Subject: "Printer on fire", ...fields }, marker }]);
   return { type: "Case", id: idOf(outcome) };
 }
@@ -71,9 +78,17 @@ export function callerOf(url: string, accessToken: string): Caller {
   return async (method, path, body, headers = {}) => {
     const full = path.startsWith("/services/") ? path : `/services/data/v60.0${path}`;
     const json = body !== undefined && !(body instanceof FormData);
-    const init = { method, headers: { authorization: `Bearer ${accessToken}`, ...(json && { "content-type": "application/json" }), ...headers }, ...(body !== undefined && { body: json ? JSON.stringify(body) : body }) };
+    const init = {
+      method,
+      headers: { authorization: `Bearer ${accessToken}`, ...(json && { "content-type": "application/json" }), ...headers },
+      ...(body !== undefined && { body: json ? JSON.stringify(body) : body }),
+    };
     const response = await fetch(url + full, init);
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text === "" ? undefined : (response.headers.get("content-type") ?? "").includes("json") ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === "" ? undefined : (response.headers.get("content-type") ?? "").includes("json") ? JSON.parse(text) : text,
+    };
   };
 }

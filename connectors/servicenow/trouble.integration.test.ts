@@ -1,0 +1,295 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { inspect } from "node:util";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { EntityRef, LostWrite, WriteOperation } from "../connector.ts";
+import { ConnectorError } from "../errors.ts";
+import { openTestbed, secrets, type Testbed } from "./testbed.ts";
+
+let bed: Testbed;
+beforeEach(async () => {
+  bed = await openTestbed();
+});
+afterEach(() => bed.close());
+
+const oauth = { auth: { type: "oauth-password", clientId: "isobridge-client", username: "isobridge" } } as const;
+const clientCredentials = { auth: { type: "client-credentials", clientId: "isobridge-client" } } as const;
+const caught = async (promise: Promise<unknown>): Promise<ConnectorError> => {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ConnectorError);
+  return error as ConnectorError;
+};
+const file = (ref: EntityRef): Extract<WriteOperation, { kind: "addAttachment" }> => ({
+  kind: "addAttachment",
+  ref,
+  filename: "log.txt",
+  mimetype: "text/plain",
+  filesize: 3,
+  open: async () => Readable.from([Buffer.from("log")]),
+  marker: "m",
+});
+const now = () => new Date().toISOString();
+
+describe("sessions", () => {
+  test.each([
+    ["oauth-password", oauth],
+    ["client-credentials", clientCredentials],
+  ] as const)("%s signs in once for many calls", async (_name, config) => {
+    const connector = bed.connect(config);
+    bed.calls();
+    expect(await Promise.all([connector.check(), connector.describe("incident"), connector.find("incident", [], 1)])).toMatchObject([
+      { account: "isobridge (Isobridge Integration)", problems: [] },
+      {},
+      [],
+    ]);
+    expect(bed.calls().filter((call) => call.endsWith("/oauth_token.do"))).toHaveLength(1);
+  });
+
+  test("a session that ends midway is renewed once by all who need it, writes included", async () => {
+    const connector = bed.connect(oauth);
+    const refs = [await bed.create({ short_description: "a" }), await bed.create({ short_description: "b" })];
+    await connector.describe("incident");
+    bed.simulator.expireSessions(true);
+    bed.calls();
+    const [read, written] = await Promise.all([
+      connector.read(refs),
+      connector.write(refs.map((ref) => ({ kind: "addComment", ref, body: "once", internal: false, marker: "m" }) as const)),
+    ]);
+    expect([...read, ...written].every(({ ok }) => ok)).toBe(true);
+    expect(bed.calls().filter((call) => call.endsWith("/oauth_token.do"))).toHaveLength(1);
+    expect(bed.simulator.rows("sys_journal_field")).toHaveLength(2);
+  });
+
+  test("401 for ever is AUTH_EXPIRED after one renewal, for reads and writes", async () => {
+    const connector = bed.connect(oauth);
+    const ref = await bed.create({ short_description: "a" });
+    await connector.describe("incident");
+    bed.simulator.arm({
+      path: "^/api/",
+      times: 0,
+      effect: {
+        kind: "status",
+        status: 401,
+        body: { error: { message: "User Not Authenticated", detail: "Required to provide Auth information" }, status: "failure" },
+      },
+    });
+    expect(await caught(connector.read([ref]))).toMatchObject({ code: "AUTH_EXPIRED", status: 401 });
+    expect(await caught(connector.write([{ kind: "update", ref, fields: { urgency: "1" } }]))).toMatchObject({ code: "AUTH_EXPIRED" });
+  });
+
+  test("an account that worked and is shut out is AUTH_EXPIRED, one that never worked AUTH_CONFIG", async () => {
+    await bed.connector.check();
+    bed.simulator.settings.basicAuthRestricted = true;
+    expect(await caught(bed.connector.find("incident", [], 1))).toMatchObject({ code: "AUTH_EXPIRED" });
+    expect(await caught(bed.connect().check())).toMatchObject({ code: "AUTH_CONFIG", advice: expect.stringContaining("snc_basic_auth_api_access") });
+  });
+
+  test.each([
+    ["a wrong password", undefined, { password: "wrong-password" }, "ServiceNow does not let the user isobridge in with this password."],
+    [
+      "a wrong password for OAuth",
+      oauth,
+      { ...secrets, password: "wrong-password" },
+      "ServiceNow refused the sign-in (client isobridge-client, user isobridge): server_error, access_denied.",
+    ],
+    [
+      "a wrong client secret",
+      clientCredentials,
+      { clientSecret: "wrong-secret" },
+      "ServiceNow refused the sign-in (client isobridge-client): server_error, access_denied.",
+    ],
+  ])("%s is one clear message", async (_what, config, given, message) => {
+    const error = await caught(bed.connect(config, given).check());
+    expect([error.code, error.message]).toEqual(["AUTH_CONFIG", message]);
+  });
+});
+
+describe("answers that are none", () => {
+  test("a login page is PROTOCOL with advice", async () => {
+    bed.simulator.arm({ times: 0, effect: { kind: "html" } });
+    expect(await caught(bed.connector.find("incident", [], 1))).toMatchObject({ code: "PROTOCOL", advice: expect.stringContaining("login page") });
+  });
+
+  test("an error that comes with 200 is an error all the same, also when it follows rows [R]", async () => {
+    const ref = await bed.create({ short_description: "slow" });
+    await bed.connector.describe("incident");
+    const body = {
+      result: [{ sys_id: ref.id }],
+      error: { message: "Transaction cancelled: maximum execution time exceeded", detail: "Check logs" },
+      status: "failure",
+    };
+    bed.simulator.arm({ path: "table/incident", times: 0, effect: { kind: "status", status: 200, body } });
+    expect(await caught(bed.connector.find("incident", [], 1))).toMatchObject({
+      code: "TRANSIENT",
+      message: expect.stringContaining("maximum execution time"),
+      advice: expect.stringContaining("slow query"),
+    });
+    const [outcome] = await bed.connector.write([{ kind: "update", ref, fields: { urgency: "1" } }]);
+    expect(outcome).toMatchObject({ ok: false, error: { code: "TRANSIENT", uncertain: true } });
+  });
+
+  test("a cut-off answer is fetched again for a read", async () => {
+    const ref = await bed.create({ short_description: "cut" });
+    bed.simulator.arm({ path: "table/incident", effect: { kind: "truncate" } });
+    expect(await bed.read(ref)).toMatchObject({ fields: { short_description: "cut" } });
+  });
+
+  test("a list without its result is PROTOCOL", async () => {
+    await bed.connector.describe("incident");
+    bed.simulator.arm({ path: "table/incident", times: 0, effect: { kind: "status", status: 200, body: { something: "else" } } });
+    expect(await caught(bed.connector.find("incident", [], 1))).toMatchObject({ code: "PROTOCOL" });
+  });
+
+  test("429 is waited out when it is short, and THROTTLED with its time when it is long", async () => {
+    await bed.connector.describe("incident");
+    const body = { error: { message: "Rate limit exceeded", detail: "Rate limit of 100 requests per hour for Table API exceeded" } };
+    bed.simulator.arm({ path: "table/incident", effect: { kind: "status", status: 429, body } });
+    expect(await bed.connector.find("incident", [], 1)).toEqual([]);
+    bed.simulator.arm({ path: "table/incident", times: 0, effect: { kind: "status", status: 429, headers: { "retry-after": "120" }, body } });
+    expect(await caught(bed.connector.find("incident", [], 1))).toMatchObject({ code: "THROTTLED", retryAfterMs: 120_000 });
+  });
+
+  test("a refused connection is TRANSIENT and nothing is uncertain, so a write fails as a whole", async () => {
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
+    await new Promise((resolve) => closed.close(resolve));
+    const connector = bed.connect({ url });
+    expect(await caught(connector.write([{ kind: "delete", ref: { type: "incident", id: "a".repeat(32) } }]))).toMatchObject({
+      code: "TRANSIENT",
+      uncertain: false,
+    });
+  });
+});
+
+describe("lost replies", () => {
+  const lostCreate = { kind: "create", entityType: "incident", fields: { short_description: "lost" }, marker: "marker-9" } as const;
+
+  test("of a create: it is found by its marker, and not made twice", async () => {
+    await bed.connector.describe("incident");
+    const since = now();
+    bed.simulator.arm({ method: "POST", path: "table/incident", effect: { kind: "lost-reply" } });
+    const [outcome] = await bed.connector.write([lostCreate]);
+    expect(outcome).toMatchObject({ ok: false, error: { code: "TRANSIENT", uncertain: true } });
+    const [id] = await bed.connector.locate([{ operation: lostCreate, since, known: [] }]);
+    expect(bed.simulator.rows("incident").map(({ sys_id }) => sys_id)).toEqual([id]);
+  });
+
+  test("of a create that never arrived: nothing is found", async () => {
+    await bed.connector.describe("incident");
+    bed.simulator.arm({ method: "POST", path: "table/incident", effect: { kind: "reset" } });
+    expect(await bed.connector.write([lostCreate])).toMatchObject([{ ok: false, error: { uncertain: true } }]);
+    expect(await bed.connector.locate([{ operation: lostCreate, since: now(), known: [] }])).toEqual([undefined]);
+  });
+
+  test("of a create without a place for the marker: it is found by what was sent", async () => {
+    const asAdmin = bed.connect({ auth: { type: "basic", username: "admin" } }, { password: "admin-password" });
+    const operation = { kind: "create", entityType: "core_company", fields: { name: "Lost Ltd", customer: true }, marker: "m" } as const;
+    bed.simulator.plant("core_company", { name: "Lost Ltd", customer: "true", sys_created_by: "admin", sys_created_on: "2020-01-01 00:00:00" });
+    await asAdmin.describe("core_company");
+    const since = now();
+    bed.simulator.arm({ method: "POST", path: "table/core_company", effect: { kind: "lost-reply" } });
+    await asAdmin.write([operation]);
+    const [id] = await asAdmin.locate([{ operation, since, known: [] }]);
+    expect(bed.simulator.rows("core_company").at(-1)).toMatchObject({ sys_id: id, name: "Lost Ltd" });
+    expect(await asAdmin.locate([{ operation, since, known: [id ?? ""] }])).toEqual([undefined]);
+  });
+
+  test("of a batch: each item is uncertain and is found, comments by author, text and time", async () => {
+    const refs = [await bed.create({ short_description: "a" }), await bed.create({ short_description: "b" })];
+    const operations = refs.map((ref, n) => ({ kind: "addComment", ref, body: `text ${n}\r\nend`, internal: n === 1, marker: "m" }) as const);
+    await bed.maya.comment("incident", refs[0]?.id ?? "", "text 0\nend");
+    await bed.connector.describe("incident");
+    const since = now();
+    bed.simulator.arm({ path: "/batch$", effect: { kind: "lost-reply" } });
+    expect(await bed.connector.write(operations)).toMatchObject([
+      { ok: false, error: { uncertain: true } },
+      { ok: false, error: { uncertain: true } },
+    ]);
+    const lost: LostWrite[] = operations.map((operation) => ({ operation, since, known: [] }));
+    const found = await bed.connector.locate(lost);
+    const ours = bed.simulator.rows("sys_journal_field").filter(({ sys_created_by }) => sys_created_by === "isobridge");
+    expect(found).toEqual(ours.map(({ sys_id }) => sys_id));
+  });
+
+  test("of two equal comments: each finds its own, and a known one is never the answer", async () => {
+    const ref = await bed.create({ short_description: "twice" });
+    const operation = { kind: "addComment", ref, body: "same", internal: false, marker: "m" } as const;
+    const since = now();
+    const first = await bed.done(operation);
+    const second = await bed.done(operation);
+    const both = await bed.connector.locate([
+      { operation, since, known: [] },
+      { operation, since, known: [] },
+    ]);
+    expect(both.toSorted()).toEqual([first, second].toSorted());
+    expect(await bed.connector.locate([{ operation, since, known: [first] }])).toEqual([second]);
+    expect(await bed.connector.locate([{ operation, since, known: [first, second] }])).toEqual([undefined]);
+    expect(await bed.connector.locate([{ operation, since: new Date(Date.now() + 60_000).toISOString(), known: [] }])).toEqual([undefined]);
+  });
+
+  test("of an attachment: it is found by record, name, size and time", async () => {
+    const ref = await bed.create({ short_description: "file" });
+    await bed.maya.attach("incident", ref.id, "log.txt", Buffer.from("not ours"));
+    const since = now();
+    bed.simulator.arm({ path: "attachment/file", effect: { kind: "lost-reply" } });
+    expect(await bed.connector.write([file(ref)])).toMatchObject([{ ok: false, error: { code: "TRANSIENT", uncertain: true } }]);
+    const [id] = await bed.connector.locate([{ operation: file(ref), since, known: [] }]);
+    expect(bed.simulator.rows("sys_attachment").find(({ sys_created_by }) => sys_created_by === "isobridge")?.sys_id).toBe(id);
+  });
+
+  test("on an instance whose clock runs two hours behind are found too", async () => {
+    bed.simulator.clock.set({ offsetMs: -7_200_000 });
+    const ref = await bed.create({ short_description: "skewed" });
+    const operation = { kind: "addComment", ref, body: "when?", internal: false, marker: "m" } as const;
+    const since = now();
+    const id = await bed.done(operation);
+    expect(await bed.connect().locate([{ operation, since, known: [] }])).toEqual([id]);
+  });
+});
+
+describe("health", () => {
+  test("tells what the account cannot read", async () => {
+    await bed.create({ short_description: "x", comments: "y" });
+    bed.simulator.setAccess("isobridge", { dictionaryHidden: true, hiddenRows: { sys_journal_field: "valueISNOTEMPTY" } });
+    const { problems } = await bed.connect().check();
+    expect(problems).toEqual([expect.stringContaining("sys_dictionary"), expect.stringContaining("sys_journal_field")]);
+  });
+});
+
+describe("secrets", () => {
+  test("are in no error, whatever goes wrong, and not in the connector when it is inspected", async () => {
+    const credentials = Buffer.from(`isobridge:${secrets.password}`).toString("base64");
+    const echo = { error: { message: `no ${secrets.password} ${secrets.clientSecret}`, detail: Buffer.from(secrets.clientSecret).toString("base64") } };
+    const effects = [
+      { kind: "html" },
+      { kind: "reset" },
+      { kind: "truncate" },
+      { kind: "status", status: 500, body: echo },
+      { kind: "status", status: 500, body: { error: { message: "x", detail: credentials } } },
+    ] as const;
+    const texts: string[] = [];
+    for (const config of [undefined, oauth]) {
+      for (const effect of effects) {
+        const connector = bed.connect(config);
+        bed.simulator.clearFaults();
+        bed.simulator.arm({ times: 0, effect });
+        const error = await caught(connector.check());
+        texts.push(
+          inspect(error, { depth: 20, showHidden: true }),
+          JSON.stringify(error),
+          error.stack ?? "",
+          inspect(connector, { depth: 20, showHidden: true }),
+          JSON.stringify(connector),
+        );
+      }
+    }
+    expect(texts).toHaveLength(50);
+    for (const secret of [secrets.password, secrets.clientSecret, Buffer.from(secrets.clientSecret).toString("base64"), credentials])
+      expect(texts.filter((text) => text.includes(secret))).toEqual([]);
+  });
+});
