@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { runToEnd } from "./process.mjs";
 
 /**
@@ -28,7 +28,7 @@ export async function runChecks(root, node, vitestArguments) {
     CI: "true",
     NODE_ENV: "test",
     // What starts `node` gets ours.
-    PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH ?? ""}`,
+    PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ""}`,
   };
   let failed = 0;
   try {

@@ -147,7 +147,11 @@ async function installWithOurNode(root) {
     copyFileSync(node, copy);
     const { program, args } = npm();
     // npm itself is a script that starts with the first `node` on the PATH.
-    const env = { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH ?? ""}` };
+    const env = {
+      ...process.env,
+      PATH: `${folder}${delimiter}${process.env.PATH ?? ""}`,
+      NODE_OPTIONS: `--import=${new URL("old-npm.mjs", import.meta.url).href}`,
+    };
     await install(root, { program: program === process.execPath ? copy : program, args, env });
   } finally {
     rmSync(folder, { recursive: true, force: true });

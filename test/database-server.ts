@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -33,6 +33,8 @@ async function openServer(): Promise<{ url: string; close(): Promise<void> }> {
   const given = process.env.TEST_DATABASE_URL;
   if (given !== undefined) return { url: given, close: async () => undefined };
   const folder = await mkdtemp(join(tmpdir(), "isobridge-test-"));
+  // Root's server runs as another user, who could not enter it; the data would be put elsewhere.
+  await chmod(folder, 0o755);
   const { url, close } = await startEmbeddedPostgres({ folder });
   return {
     url,

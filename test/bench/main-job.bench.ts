@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { startSalesforceSimulator, simulatedAccounts } from "../../connectors/salesforce/simulator/simulator.ts";
+import { simulatedAccounts, startSalesforceSimulator } from "../../connectors/salesforce/simulator/simulator.ts";
 import { seededAccounts, startServiceNowSimulator } from "../../connectors/servicenow/simulator/simulator.ts";
+import { removeEmbeddedPostgres } from "../../engine/store/embedded/start.ts";
 
 /**
  * The main job as a whole: how soon, how fast, how large, and for how many platform calls. The node runs in processes of its
@@ -25,6 +26,8 @@ try {
   const width = Math.max(...rows.map(([name]) => name.length));
   console.log(rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join("\n"));
 } finally {
+  // As root the database lies elsewhere, where the server's user can reach it.
+  for (const data of ["demo", "node"]) await removeEmbeddedPostgres(join(folder, data));
   await rm(folder, { recursive: true, force: true });
 }
 
@@ -80,7 +83,11 @@ async function throughput(): Promise<void> {
       const { userName, password } = seededAccounts.maya;
       const answer = await fetch(`${servicenow.url}/api/now/table/incident/${sysId}`, {
         method: "PATCH",
-        headers: { "content-type": "application/json", accept: "application/json", authorization: `Basic ${Buffer.from(`${userName}:${password}`).toString("base64")}` },
+        headers: {
+          "content-type": "application/json",
+          accept: "application/json",
+          authorization: `Basic ${Buffer.from(`${userName}:${password}`).toString("base64")}`,
+        },
         body: JSON.stringify(fields),
       });
       if (!answer.ok) throw new Error(`The edit was refused: ${answer.status}`);

@@ -40,23 +40,26 @@ export async function hasCluster(place: string): Promise<boolean> {
  */
 export async function createCluster(options: { place: string; program: Program; account: Account | undefined; password: string }): Promise<void> {
   const { place, program, account, password } = options;
+  const folder = await mkdtemp(join(place, "init-")).catch((error: unknown) => {
+    throw faultFromSystem(error, place);
+  });
   try {
-    const draft = await mkdtemp(join(place, "init-"));
-    const data = join(draft, "data");
-    const superuserPassword = join(draft, "superuser-password");
+    const data = join(folder, "data");
+    const superuserPassword = join(folder, "superuser-password");
     await writeDurably(superuserPassword, `${randomBytes(24).toString("base64url")}\n`);
     if (account !== undefined) {
       await chown(superuserPassword, account.uid, account.gid);
-      await chown(draft, account.uid, account.gid);
+      await chown(folder, account.uid, account.gid);
     }
-    const run = (path: string, args: readonly string[], input: string) => runOnce({ path, args, input, account, folder: draft });
+    const run = (path: string, args: readonly string[], input: string) => runOnce({ path, args, input, account, folder });
     await run(program.initdb, [`--pgdata=${data}`, "--username=postgres", `--pwfile=${superuserPassword}`, ...clusterOptions], "");
     await run(program.postgres, ["--single", "-D", data, "-c", "exit_on_error=on", "-c", "log_min_messages=fatal", "postgres"], ourRoleAndDatabase(password));
     await rename(data, join(place, "data"));
     await syncFolder(place);
-    await rm(draft, { recursive: true });
   } catch (error) {
     throw faultFromSystem(error, place);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

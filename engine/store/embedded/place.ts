@@ -1,6 +1,6 @@
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { access, chmod, constants, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Account, canWorkIn, isRoot } from "./account.ts";
 import { EmbeddedPostgresError, faultFromSystem, systemCode } from "./fault.ts";
 
@@ -25,7 +25,18 @@ export async function openHome(folder: string): Promise<string> {
     if (uid === me) await chmod(home, mode);
     return await realpath(home);
   } catch (error) {
-    throw faultFromSystem(error, home);
+    throw faultFromSystem(systemCode(error) === "ENOENT" ? await whyNotThere(folder) : error, home);
+  }
+}
+
+/** Node says ENOENT when a folder and its parents cannot be made, whatever the reason was; the last parent that exists knows it. */
+async function whyNotThere(folder: string): Promise<unknown> {
+  for (let parent = dirname(folder); ; parent = dirname(parent)) {
+    const error = await access(parent, constants.W_OK).then(
+      () => new Error(`no folder can be made in ${parent}`),
+      (reason: unknown) => reason,
+    );
+    if (systemCode(error) !== "ENOENT" || parent === dirname(parent)) return error;
   }
 }
 

@@ -358,8 +358,9 @@ function forOrdinaryUser(): void {
   });
 
   test("a folder that the user may not write is refused with a clear sentence", async () => {
-    await chmod(folder, 0o500);
-    await expect(start({ folder: join(folder, "new") })).rejects.toMatchObject({
+    const closed = await makeFolder("isobridge-closed-");
+    await chmod(closed, 0o500);
+    await expect(start({ folder: join(closed, "new") })).rejects.toMatchObject({
       code: "no-permission",
       message: expect.stringContaining("has no permission to use"),
     });
