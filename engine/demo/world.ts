@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type SalesforceSimulator, simulatedAccounts, startSalesforceSimulator } from "../../connectors/salesforce/simulator/simulator.ts";
 import { type ServiceNowSimulator, seededAccounts, startServiceNowSimulator } from "../../connectors/servicenow/simulator/simulator.ts";
+import { takeOwnership } from "../store/embedded/ownership.ts";
 
 /** The two platforms of the demonstration, each with its records on disk, so that they survive what the node survives. */
 export interface World {
@@ -22,6 +23,8 @@ const secretNames = { salesforce: "DEMO_SALESFORCE_CLIENT_SECRET", servicenow: "
 export async function startWorld(folder: string): Promise<World> {
   const portsFile = join(folder, "ports.json");
   await mkdir(folder, { recursive: true });
+  // The database has its own owner; with DATABASE_URL nothing else would keep a second start from these records.
+  const ownership = await takeOwnership(folder);
   const ports = await readFile(portsFile, "utf8").then(
     (text) => JSON.parse(text) as { salesforce?: number; servicenow?: number },
     () => ({}) as { salesforce?: number; servicenow?: number },
@@ -40,6 +43,7 @@ export async function startWorld(folder: string): Promise<World> {
     },
     async close() {
       await Promise.all([salesforce.close(), servicenow.close()]);
+      ownership.release();
     },
   };
 }
