@@ -14,13 +14,16 @@ import { findRuntime } from "./launch/runtime.mjs";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const [verb, ...args] = process.argv.slice(2);
+// That stripping types is new to Node is nothing that a person at a terminal can act on.
+const quiet = ["--disable-warning=ExperimentalWarning"];
 
 try {
   await ensurePackages(root);
   const node = findRuntime(root);
-  if (verb === "test") process.exitCode = await runChecks(root, node, args);
+  // `isobridge test` tests rules; `npm test` tests Isobridge.
+  if (verb === "checks") process.exitCode = await runChecks(root, node, args);
   else if (verb === "bench") process.exitCode = await benchmark(root, node, args);
-  else process.exitCode = await runToEnd(node, [join(root, "engine", "main.ts"), ...process.argv.slice(2)], {});
+  else process.exitCode = await runToEnd(node, [...quiet, join(root, "engine", "main.ts"), ...process.argv.slice(2)], {});
 } catch (error) {
   // What is thrown here is said to a person; a stack would only hide it.
   console.error(error instanceof Error ? error.message : error);
