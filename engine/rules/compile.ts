@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { encodeFrame, FrameReader } from "../sandbox/frames.ts";
+import { residentMegabytes } from "./process-memory.ts";
 
 /** One thing that is wrong with a rule's text. Positions are counted from 1, in UTF-16 code units as editors do. */
 export interface Diagnostic {
@@ -29,6 +30,8 @@ export type Compilation = { readonly ok: true; readonly code: string } | { reado
 export interface CompilerOptions {
   /** How long one text may keep the checker busy, in milliseconds: small hostile texts keep it busy for 15 s and more [M]. */
   readonly timeMs?: number;
+  /** How much memory the checker may hold, in megabytes, where the system tells (Linux). */
+  readonly megabytes?: number;
 }
 
 interface Job {
@@ -42,22 +45,25 @@ export const sourceBytes = 256 * 1024;
 /** Checks rules and strips their types, one after the other, in a child process that is killed and replaced when a text takes too long. */
 export class RuleCompiler {
   readonly #timeMs: number;
+  readonly #megabytes: number;
   #child: Checker | undefined;
   #queue: Job[] = [];
   #busy: Job | undefined;
   #clock: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
   #closed = false;
 
   static async start(options: CompilerOptions = {}): Promise<RuleCompiler> {
-    const compiler = new RuleCompiler(options.timeMs ?? 5_000);
+    const compiler = new RuleCompiler(options.timeMs ?? 5_000, options.megabytes ?? 1_500);
     compiler.#child = compiler.#spawn();
     const words = await compiler.#child.ready;
     if (words !== true) throw new Error(`the rule checker does not start: ${words}`);
     return compiler;
   }
 
-  private constructor(timeMs: number) {
+  private constructor(timeMs: number, megabytes: number) {
     this.#timeMs = timeMs;
+    this.#megabytes = megabytes;
   }
 
   compile(input: RuleSource): Promise<Compilation> {
@@ -74,7 +80,7 @@ export class RuleCompiler {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#clock);
+    this.#stopClocks();
     for (const job of [this.#busy, ...this.#queue]) job?.settle(refusal("CLOSED", "the rule checker was closed"));
     this.#queue = [];
     await this.#child?.kill();
@@ -91,8 +97,16 @@ export class RuleCompiler {
       if (this.#busy !== job) return;
       if (ready !== true) return this.#finish(refusal("INTERNAL", "the rule checker does not start"));
       this.#clock = setTimeout(() => this.#give(child, `checking this text took longer than ${this.#timeMs} ms, which is the limit`), this.#timeMs);
+      this.#watch = setInterval(() => {
+        if (child.megabytes() > this.#megabytes) this.#give(child, `checking this text needed more than ${this.#megabytes} MB of memory, which is the limit`);
+      }, 200);
       child.send(job.input);
     });
+  }
+
+  #stopClocks(): void {
+    clearTimeout(this.#clock);
+    clearInterval(this.#watch);
   }
 
   /** Kills the child; the text it was busy with gets the blame. */
@@ -103,7 +117,7 @@ export class RuleCompiler {
   }
 
   #finish(compilation: Compilation): void {
-    clearTimeout(this.#clock);
+    this.#stopClocks();
     const job = this.#busy;
     this.#busy = undefined;
     job?.settle(compilation);
@@ -211,6 +225,11 @@ class Checker {
 
   send(input: RuleSource): void {
     this.#process.stdin.write(encodeFrame({ type: "compile" }, JSON.stringify({ source: input.source, declarations: input.declarations })));
+  }
+
+  megabytes(): number {
+    const { pid } = this.#process;
+    return pid === undefined ? 0 : (residentMegabytes(pid) ?? 0);
   }
 
   async kill(): Promise<void> {

@@ -1,11 +1,13 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import { guestModules, type Prelude } from "./guest/modules.ts";
-import { spawnChild } from "./hardening.ts";
 import type { Limits } from "./limits.ts";
 import { type FromChild, readFromChild, type ToChild } from "./messages.ts";
 
 export type DeathCause = "memory" | "hung" | "crash" | "lied" | "retired";
+
+/** Starts a process that speaks our frames on its standard input and output. */
+export type SpawnChild = (limits: Limits) => ChildProcessWithoutNullStreams;
 
 /** What the pool hears of a child. */
 export interface ChildEvents {
@@ -29,6 +31,8 @@ export class Child {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #events: ChildEvents;
   readonly #reader = new FrameReader();
+  readonly gone: Promise<void>;
+  #settleGone: () => void = () => {};
   #settleReady: (outcome: true | string) => void = () => {};
   #out: Buffer[] = [];
   #running: number | undefined;
@@ -38,12 +42,15 @@ export class Child {
   #cause: DeathCause | undefined;
   readonly #watch: NodeJS.Timeout;
 
-  constructor(limits: Limits, prelude: Prelude, events: ChildEvents) {
+  constructor(limits: Limits, prelude: Prelude, spawn: SpawnChild, events: ChildEvents) {
     this.#events = events;
     this.ready = new Promise((resolve) => {
       this.#settleReady = resolve;
     });
-    this.#process = spawnChild(limits);
+    this.gone = new Promise((resolve) => {
+      this.#settleGone = resolve;
+    });
+    this.#process = spawn(limits);
     this.#process.stdout.on("data", (chunk: Buffer) => this.#read(chunk));
     this.#process.stderr.on("data", (chunk: Buffer) => {
       this.#errorText = (this.#errorText + chunk.toString("utf8")).slice(-4_000);
@@ -94,6 +101,8 @@ export class Child {
   #read(chunk: Buffer): void {
     if (!this.alive || this.#cause === "lied") return;
     const fine = this.#reader.push(chunk, (header, payload) => {
+      // Nothing that follows a lie counts, not even in the same bytes.
+      if (this.#cause === "lied") return;
       const message = readFromChild(header);
       if (message === undefined) return this.kill("lied");
       this.#follow(message);
@@ -131,6 +140,7 @@ export class Child {
     if (!this.alive) return;
     this.alive = false;
     clearInterval(this.#watch);
+    this.#settleGone();
     this.#settleReady(this.#errorText);
     const cause = this.#cause ?? (/memory|bad_alloc|invalid (array|string|size)/i.test(this.#errorText) ? "memory" : "crash");
     this.#events.onDeath(this, cause, this.#running, this.#errorText);

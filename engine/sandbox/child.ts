@@ -106,8 +106,7 @@ function handle(message: ToChild, payload: string): void {
       settings = message;
       return;
     case "load":
-      programs.get(message.version)?.room?.isolate.dispose();
-      programs.set(message.version, { code: payload, room: undefined });
+      if (!programs.has(message.version)) keep(message.version, payload);
       return;
     case "start":
       start(message, payload);
@@ -123,10 +122,22 @@ function handle(message: ToChild, payload: string): void {
   }
 }
 
+/** Texts of old versions make way; whoever asks for one again is told that it is not here. */
+function keep(version: string, code: string): void {
+  if (programs.size >= 300) {
+    for (const [old, program] of programs) {
+      if (program.room !== undefined) continue;
+      programs.delete(old);
+      break;
+    }
+  }
+  programs.set(version, { code, room: undefined });
+}
+
 function start(message: Extract<ToChild, { type: "start" }>, input: string): void {
   const program = programs.get(message.version);
   if (program === undefined) {
-    say({ type: "lost", run: message.run, version: message.version });
+    say({ type: "lost", run: message.run, unloaded: true });
     return;
   }
   say({ type: "begin", run: message.run });
@@ -172,6 +183,7 @@ function open(code: string): Room {
     // Handles that stay pin their context: 150 KB each.
     namespace.release();
     for (const module of modules.values()) module.release();
+    context.release();
     if (start === undefined || resume === undefined || poll === undefined || drop === undefined) throw new Error("the prelude does not export what it must");
     return { isolate, start, resume, poll, drop, active: new Set(), started: 0, usedAt: handled };
   } catch (error) {
@@ -255,12 +267,12 @@ function leave(program: Program): void {
   if (room === undefined) return;
   program.room = undefined;
   for (const id of room.active) {
-    const version = live.get(id)?.version;
-    live.delete(id);
-    if (version !== undefined) say({ type: "lost", run: id, version });
+    if (live.delete(id)) say({ type: "lost", run: id, unloaded: false });
   }
   flush();
-  if (!room.isolate.isDisposed) room.isolate.dispose();
+  if (room.isolate.isDisposed) return;
+  for (const reference of [room.start, room.resume, room.poll, room.drop]) reference.release();
+  room.isolate.dispose();
 }
 
 /** Makes room for one more isolate: the one that was used least recently and holds no run goes. */

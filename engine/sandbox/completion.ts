@@ -10,7 +10,10 @@ export type RuleErrorKind = "user" | "timeout" | "memory" | "crash" | "limit";
 /** Why a run ended without a result. Positions are those of the editor, counted from 1. */
 export interface RuleError {
   readonly kind: RuleErrorKind;
-  /** Stable: `RULE_ERROR`, `LIMIT_CPU`, `LIMIT_WALL`, `LIMIT_MEMORY`, `LIMIT_CALLS`, `CRASHED`, `QUARANTINED`, or the code of the helper that failed. */
+  /**
+   * Stable. `user`: `RULE_ERROR`, `RESULT_INVALID`, `STUCK`, `SYNTAX`, or the code of the helper that failed. `timeout`: `LIMIT_CPU`, `LIMIT_WALL`.
+   * `memory`: `LIMIT_MEMORY`. `limit`: `LIMIT_CALLS`, `LIMIT_ARGUMENT`, `LIMIT_RESULT`, `LIMIT_INPUT`, `LIMIT_SOURCE`, `QUARANTINED`. `crash`: `CRASHED`, `CLOSED`.
+   */
   readonly code: string;
   /** In words for people; names the limit and its value where there is one. */
   readonly message: string;

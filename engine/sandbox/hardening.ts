@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire, stripTypeScriptTypes } from "node:module";
@@ -9,6 +9,7 @@ import type { Limits } from "./limits.ts";
  * Starts a child that can do nothing but compute. The layers, from the outside in [M]:
  * - the kernel caps its data segment (`ulimit -d`, usable only because `--jitless` keeps V8 from reserving address space), core dumps, open files, written files;
  * - where we are root it becomes a user of its own once isolated-vm is loaded, so that children can neither signal nor trace each other;
+ * - where the kernel lets us, it has a network namespace of its own with nothing in it;
  * - Node's permission model denies files, network, processes, workers, addons (a seat belt: it has had bypasses);
  * - `--jitless` takes away the compiler in which most V8 bugs live, and WebAssembly with it;
  * - the environment is empty and has no prototype: a polluted `Object.prototype.NODE_OPTIONS` would otherwise be inherited.
@@ -39,7 +40,19 @@ export function spawnChild(limits: Limits): ChildProcessWithoutNullStreams {
   });
   if (process.platform === "win32") return spawn(process.execPath, flags, options) as ChildProcessWithoutNullStreams;
   const caps = `unset PWD; ulimit -c 0; ulimit -n 64; ulimit -f 0; ulimit -d ${limits.childMegabytes * 1024 - 16_384} 2>/dev/null; exec "$@"`;
-  return spawn("/bin/sh", ["-c", caps, "sh", process.execPath, ...flags], options) as ChildProcessWithoutNullStreams;
+  return spawn("/bin/sh", ["-c", caps, "sh", ...withoutNetwork(), process.execPath, ...flags], options) as ChildProcessWithoutNullStreams;
+}
+
+let unshare: readonly string[] | undefined;
+
+/** The command that puts a process where there is no network, or nothing where that is not allowed (most containers): tried once. */
+export function withoutNetwork(): readonly string[] {
+  if (unshare !== undefined) return unshare;
+  const command = process.getuid?.() === 0 ? ["unshare", "--net", "--ipc", "--"] : ["unshare", "--user", "--net", "--"];
+  const [program = "", ...args] = command;
+  const tried = process.platform === "linux" ? spawnSync(program, [...args, "true"], { stdio: "ignore", timeout: 5_000 }) : undefined;
+  unshare = tried?.status === 0 ? command : [];
+  return unshare;
 }
 
 /** A number for each child from the range that systems keep for such users (61184 to 65519), so that hardly two children share one. */

@@ -27,8 +27,8 @@ export type FromChild =
   | { readonly type: "broken"; readonly run: number; readonly cpuMs: number; readonly why: "cpu" | "memory" }
   /** Something was thrown across the bridge: a rejection that nobody handled, or text that does not compile. */
   | { readonly type: "thrown"; readonly run: number; readonly cpuMs: number; readonly stage: "load" | "run"; readonly message: string; readonly stack: string }
-  /** The run was in an isolate that is gone, or its program is not here (any more): start it again. */
-  | { readonly type: "lost"; readonly run: number; readonly version: string }
+  /** The run was in an isolate that is gone, or its program is not here (`unloaded`): start it again. */
+  | { readonly type: "lost"; readonly run: number; readonly unloaded: boolean }
   /** Nothing more to do for now. `weary` asks for a new child in its place: memory has grown. */
   | { readonly type: "idle"; readonly weary: boolean };
 
@@ -41,7 +41,7 @@ export function readFromChild(header: string): FromChild | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { type, run, cpuMs, why, version, stage, message, stack, weary, user, dropped } = value as Record<string, unknown>;
+  const { type, run, cpuMs, why, unloaded, stage, message, stack, weary, user, dropped } = value as Record<string, unknown>;
   const time = typeof cpuMs === "number" && cpuMs >= 0 && cpuMs < 1e9 ? cpuMs : 0;
   if (type === "ready") return { type, user: typeof user === "number" ? user : null, dropped: dropped === true };
   if (type === "idle") return { type, weary: weary === true };
@@ -49,7 +49,7 @@ export function readFromChild(header: string): FromChild | undefined {
   if (type === "begin") return { type, run };
   if (type === "step") return { type, run, cpuMs: time };
   if (type === "broken" && (why === "cpu" || why === "memory")) return { type, run, cpuMs: time, why };
-  if (type === "lost" && typeof version === "string") return { type, run, version };
+  if (type === "lost") return { type, run, unloaded: unloaded === true };
   if (type === "thrown" && (stage === "load" || stage === "run") && typeof message === "string" && typeof stack === "string") {
     return { type, run, cpuMs: time, stage, message: message.slice(0, 2_000), stack: stack.slice(0, 8_000) };
   }

@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Completion, HelperAnswer, HelperCall } from "./completion.ts";
+import { withoutNetwork } from "./hardening.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { echo, runText, startWorkshop } from "./workshop.ts";
 
@@ -348,7 +349,7 @@ describe("the pool", () => {
     await pool.close();
   });
 
-  test("keeps its memory over thousands of runs of hundreds of versions", async () => {
+  test("MEM-19: keeps its memory within bounds over thousands of runs of hundreds of versions, and fails none of them", async () => {
     const pool = await startWorkshop({ children: 1 });
     for (let version = 0; version < 300; version += 1) {
       const completions = await Promise.all(
@@ -359,6 +360,10 @@ describe("the pool", () => {
       for (const completion of completions) expect(completion.ok).toBe(true);
     }
     expect(pool.stats()).toMatchObject({ runs: 3000, failures: 0, kills: 0 });
+    if (process.platform === "linux") {
+      const pages = pool.processIds().map((pid) => Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]));
+      expect(Math.max(...pages) * 4096).toBeLessThan(320e6);
+    }
     await pool.close();
   });
 
@@ -380,6 +385,8 @@ describe.runIf(process.platform === "linux")("a child process", () => {
     expect(limits).toMatch(/Max data size +\d{9} /);
     expect(limits).toMatch(/Max core file size +0 /);
     expect(limits).toMatch(/Max file size +0 /);
+    const network = (of: number | string) => readlinkSync(`/proc/${of}/ns/net`);
+    expect(network(pid ?? 0) !== network("self")).toBe(withoutNetwork().length > 0);
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     if (process.getuid?.() === 0) {
       expect(status).toMatch(/Uid:\t(6\d{4})\t\1\t\1\t\1/);

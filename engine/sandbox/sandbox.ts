@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
-import { Child, type DeathCause } from "./child-process.ts";
+import { Child, type DeathCause, type SpawnChild } from "./child-process.ts";
 import type { Completion, HelperAnswer, HelperCall, Json } from "./completion.ts";
 import type { Prelude } from "./guest/modules.ts";
+import { spawnChild } from "./hardening.ts";
 import { defaultLimits, type Limits, type RunLimits } from "./limits.ts";
 import type { FromChild } from "./messages.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -25,6 +26,8 @@ export interface SandboxOptions {
   /** Working child processes at once; a standby child comes on top. */
   readonly children?: number;
   readonly limits?: Partial<Limits>;
+  /** Another way to start a child than {@link spawnChild}: an operator's own launcher around it. */
+  readonly spawn?: SpawnChild;
 }
 
 export interface SandboxStats {
@@ -50,6 +53,7 @@ export class Sandbox {
   readonly #limits: Limits;
   readonly #prelude: Prelude;
   readonly #most: number;
+  readonly #spawnChild: SpawnChild;
   readonly #children = new Set<Child>();
   #standby: Child | undefined;
   readonly #runs = new Map<number, ActiveRun>();
@@ -71,6 +75,7 @@ export class Sandbox {
   private constructor(options: SandboxOptions) {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#prelude = options.prelude;
+    this.#spawnChild = options.spawn ?? spawnChild;
     this.#most = options.children ?? Math.max(1, availableParallelism() - 1);
   }
 
@@ -112,11 +117,11 @@ export class Sandbox {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#standby?.kill("retired");
-    for (const child of this.#children) child.kill("retired");
+    const children = [...this.#children, ...(this.#standby === undefined ? [] : [this.#standby])];
+    for (const child of children) child.kill("retired");
     for (const run of this.#runs.values()) run.fail({ kind: "crash", code: "CLOSED", message: "the sandbox was closed during the run" });
     this.#waiting = [];
-    await Promise.resolve();
+    await Promise.all(children.map((child) => child.gone));
   }
 
   #admit(run: ActiveRun): void {
@@ -143,7 +148,7 @@ export class Sandbox {
       if (!child.alive || child.weary || child.owner !== owner || child.runs.size >= mostRunsPerChild) continue;
       if (best === undefined || this.#rank(child, program) < this.#rank(best, program)) best = child;
     }
-    if (best !== undefined && (best.runs.size < 32 || this.#children.size >= this.#most)) return best;
+    if (best !== undefined && (best.runs.size < 32 || this.#isFull())) return best;
     return this.#newWorker(owner) ?? best;
   }
 
@@ -152,7 +157,7 @@ export class Sandbox {
   }
 
   #newWorker(owner: string): Child | undefined {
-    if (this.#children.size >= this.#most) {
+    if (this.#isFull()) {
       const spare = [...this.#children].find((child) => child.runs.size === 0 && child.owner !== owner);
       if (spare === undefined) return undefined;
       this.#children.delete(spare);
@@ -165,8 +170,15 @@ export class Sandbox {
     return child;
   }
 
+  /** A weary child finishes what it has and takes nothing new: it does not count. */
+  #isFull(): boolean {
+    let working = 0;
+    for (const child of this.#children) if (!child.weary) working += 1;
+    return working >= this.#most;
+  }
+
   #spawn(): Child {
-    return new Child(this.#limits, this.#prelude, {
+    return new Child(this.#limits, this.#prelude, this.#spawnChild, {
       onMessage: (child, message, payload) => this.#onMessage(child, message, payload),
       onDeath: (child, cause, running, words) => this.#onDeath(child, cause, running, words),
     });
@@ -193,12 +205,11 @@ export class Sandbox {
       return;
     }
     if (message.type === "lost") {
-      child.loaded.delete(message.version);
+      if (message.unloaded) child.loaded.delete(run.program.versionId);
       this.#restart(run);
       return;
     }
     if (message.type === "broken") {
-      child.loaded.delete(run.program.versionId);
       run.addCpu(message.cpuMs);
       run.broke(message.why);
       // What V8 allocated past its limit is not given back for sure.
@@ -223,7 +234,7 @@ export class Sandbox {
       // Said once, in full: without a child no rule can run.
       if (this.#failedStarts === 3) process.stderr.write(`isobridge: the sandbox's child process does not start: ${words}\n`);
     }
-    const culprit = running === undefined || cause === "retired" ? undefined : this.#runs.get(running);
+    const culprit = this.#culprit(child, cause, running);
     if (culprit !== undefined && culprit.child === child) {
       this.#quarantine.charge(culprit.program.versionId, Date.now());
       culprit.killed(cause);
@@ -234,6 +245,14 @@ export class Sandbox {
     }
     if (this.#standby === undefined && this.#failedStarts < 3) this.#standby = this.#spawn();
     this.#drainWaiting();
+  }
+
+  /** Whose code took the child down. One that lies may name nobody or anybody: then its only run, if it has but one. */
+  #culprit(child: Child, cause: DeathCause, running: number | undefined): ActiveRun | undefined {
+    if (cause === "retired") return undefined;
+    const [only] = child.runs;
+    const id = cause === "lied" && child.runs.size === 1 ? only : running;
+    return id === undefined ? undefined : this.#runs.get(id);
   }
 
   #restart(run: ActiveRun): void {

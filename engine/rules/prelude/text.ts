@@ -54,44 +54,112 @@ const markdownMarks: Marks = {
   link: (label, address) => `[${label}](${address})`,
 };
 
-/** One pass over the tags; `<` without its `>` is text. Scripts and styles are left out with their content. */
+/** One pass over the tags; what is no tag is text. Scripts and styles are left out with their content. */
 function htmlTo(html: string, marks: Marks): string {
-  let out = "";
+  const page = new Page();
   let hidden = 0;
-  let link: { start: number; address: string } | undefined;
-  for (const [, tag, chunk] of html.matchAll(/<([/!]?[a-z][^<>]*|!--[^>]*--)>|([^<]+|<)/gi)) {
-    if (chunk !== undefined) {
-      if (hidden === 0) out += decodeEntities(chunk).replace(/[ \t\r\n]+/g, " ");
+  let link: { label: string; readonly address: string } | undefined;
+  const write = (text: string): void => {
+    if (link === undefined) page.write(text);
+    else link.label += text;
+  };
+  for (const { tag, text } of htmlTokens(html)) {
+    if (tag === undefined) {
+      if (hidden === 0) write(decodeEntities(text).replace(/[ \t\r\n]+/g, " "));
       continue;
     }
-    const [, closing = "", name = ""] = /^(\/?)([a-z][a-z0-9]*)/i.exec(tag ?? "") ?? [];
+    const [, closing = "", name = ""] = /^(\/?)([a-z][a-z0-9]*)/i.exec(tag) ?? [];
     const element = name.toLowerCase();
     const isEnd = closing === "/";
     if (element === "script" || element === "style") hidden = Math.max(0, hidden + (isEnd ? -1 : 1));
     else if (hidden > 0) continue;
-    else if (element === "br") out = `${out.trimEnd()}\n`;
-    else if (element === "b" || element === "strong") out += marks.strong;
-    else if (element === "i" || element === "em") out += marks.emphasis;
-    else if (element === "code") out += marks.code;
-    else if (element === "li") out = isEnd ? out : `${endLine(out, 1)}${marks.item}`;
+    else if (element === "b" || element === "strong") write(marks.strong);
+    else if (element === "i" || element === "em") write(marks.emphasis);
+    else if (element === "code") write(marks.code);
+    else if (element === "td" && isEnd) write(" ");
     else if (element === "a") {
-      if (!isEnd) link = { start: out.length, address: addressOf(tag ?? "") };
-      else if (link !== undefined) {
-        const label = out.slice(link.start);
-        if (link.address !== "") out = out.slice(0, link.start) + marks.link(label, link.address);
-        link = undefined;
-      }
-    } else if (/^h[1-6]$/.test(element)) out = isEnd ? endLine(out, 2) : endLine(out, 2) + marks.heading(Number(element[1]));
-    else if (/^(p|pre|blockquote|ul|ol|table)$/.test(element)) out = endLine(out, 2);
-    else if (/^(div|tr)$/.test(element)) out = endLine(out, 1);
-    else if (element === "td" && isEnd) out += " ";
+      if (link !== undefined) page.write(link.address === "" ? link.label : marks.link(link.label, link.address));
+      link = isEnd ? undefined : { label: "", address: addressOf(tag) };
+    } else if (element === "br") page.breakLine();
+    else if (element === "li") page.startItem(isEnd ? "" : marks.item);
+    else if (/^h[1-6]$/.test(element)) page.startBlock(isEnd ? "" : marks.heading(Number(element[1])));
+    else if (/^(p|pre|blockquote|ul|ol|table)$/.test(element)) page.startBlock("");
+    else if (/^(div|tr)$/.test(element)) page.startItem("");
   }
-  return out.trim();
+  if (link !== undefined) page.write(link.label);
+  return page.text();
 }
 
-function endLine(text: string, lines: number): string {
-  const bare = text.trimEnd();
-  return bare === "" ? "" : bare + "\n".repeat(lines);
+/** Lines of text. Long texts are never copied as a whole: a rule has a second for all that it does. */
+class Page {
+  readonly #lines: string[] = [];
+  #line = "";
+  #gap = 0;
+  #start = "";
+
+  write(text: string): void {
+    if (this.#line === "") {
+      const bare = text.trimStart();
+      if (bare === "") return;
+      // A gap at the top of the page is none.
+      if (this.#lines.length > 0) for (let blank = 1; blank < this.#gap; blank += 1) this.#lines.push("");
+      this.#line = this.#start + bare;
+      this.#gap = 0;
+      this.#start = "";
+      return;
+    }
+    this.#line += text;
+  }
+
+  breakLine(): void {
+    this.#lines.push(this.#line.trimEnd());
+    this.#line = "";
+  }
+
+  startItem(mark: string): void {
+    this.#end(1, mark);
+  }
+
+  startBlock(mark: string): void {
+    this.#end(2, mark);
+  }
+
+  text(): string {
+    return [...this.#lines, this.#line].join("\n").trim();
+  }
+
+  #end(gap: number, mark: string): void {
+    if (this.#line !== "") this.breakLine();
+    this.#gap = Math.max(this.#gap, gap);
+    this.#start = mark;
+  }
+}
+
+function* htmlTokens(html: string): Generator<{ readonly tag?: string; readonly text: string }> {
+  let at = 0;
+  let close = -1;
+  while (at < html.length) {
+    const open = html.indexOf("<", at);
+    // Looked for once, not again for each of many "<".
+    if (open !== -1 && close <= open) close = html.indexOf(">", open);
+    if (open === -1 || close === -1) {
+      yield { text: html.slice(at) };
+      return;
+    }
+    if (open > at) yield { text: html.slice(at, open) };
+    const inner = html.indexOf("<", open + 1);
+    if (html.startsWith("<!--", open)) {
+      const end = html.indexOf("-->", open + 4);
+      if (end === -1) return;
+      at = end + 3;
+    } else if ((inner !== -1 && inner < close) || !/[a-z/]/i.test(html[open + 1] ?? "")) {
+      yield { text: "<" };
+      at = open + 1;
+    } else {
+      yield { tag: html.slice(open + 1, close), text: "" };
+      at = close + 1;
+    }
+  }
 }
 
 /** Only addresses that a reader may safely follow. */

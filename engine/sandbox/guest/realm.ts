@@ -126,7 +126,7 @@ function overridable(): [object, readonly string[]][] {
     (type) => type !== undefined,
   );
   return [
-    [Object.prototype, ["constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"]],
+    [Object.prototype, Object.getOwnPropertyNames(Object.prototype)],
     [Function.prototype, ["apply", "bind", "call", "constructor", "name", "length", "toString"]],
     [Array.prototype, ["toString", "join", "push", "concat", "filter", "find", "keys", "values", "entries", "at"]],
     [Date.prototype, ["toString", "toJSON", "valueOf", "toISOString"]],
@@ -155,6 +155,8 @@ function freezeIntrinsics(): void {
     Object.getPrototypeOf((async function* () {})()),
     Object.getPrototypeOf([].values().map((each) => each)),
     Object.getPrototypeOf(Iterator.from({ next: () => ({ done: true, value: undefined }) })),
+    // In V8 every error's own `stack` has the same two functions behind it.
+    Object.getOwnPropertyDescriptor(new Error(), "stack"),
   ];
   freezeDeep(globalThis);
   for (const each of [...hidden, ...covered]) freezeDeep(each);

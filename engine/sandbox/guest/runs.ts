@@ -59,8 +59,6 @@ interface Call {
   readonly trace: { readonly stack?: string };
 }
 
-class Ended {}
-
 class Run implements Pins {
   now = 0;
   random: () => number = diceFrom("");
@@ -182,7 +180,8 @@ function hostOf(run: Run): RunHost {
     call: (name, args) => ask(run, name, args),
     end(result) {
       close(run, () => ({ label: "the result", value: result, wrapping: 1 }));
-      throw new Ended();
+      // New each time: a rule may catch it, and must find nothing on it that it left there in an earlier run.
+      throw new Error("the rule has ended here");
     },
     pin(now, seed) {
       run.now = now;
@@ -192,10 +191,13 @@ function hostOf(run: Run): RunHost {
   };
 }
 
+const mostArguments = 16;
+
 function ask(run: Run, name: string, args: readonly unknown[]): Promise<unknown> {
   // What runs on after the end, in a promise nobody awaited, gets no answer any more.
   if (run.outcome !== undefined) return new Promise(() => {});
   if (run.made >= run.limits.calls) exceed(run, "LIMIT_CALLS", `the rule made more than ${run.limits.calls} helper calls, which is the limit`);
+  if (args.length > mostArguments) exceed(run, "LIMIT_ARGUMENT", `${name} was called with more than ${mostArguments} arguments, which is the limit`);
   const encoded: string[] = [];
   for (let index = 0; index < args.length; index += 1) encoded[index] = encodeArgument(run, name, args[index], index);
   run.made += 1;
