@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import { applyCommand } from "./command/apply.ts";
+import { addRuleCommands } from "./command/rule-commands.ts";
 import { runnerCommand } from "./command/runner.ts";
 import { serveCommand } from "./command/serve.ts";
 import { startCommand } from "./command/start.ts";
@@ -72,6 +73,8 @@ program
   .action(async (options: { name: string; data: string }) => {
     await tokenCommand({ name: options.name, folder: resolve(options.data), ...environment });
   });
+
+addRuleCommands(program, { data: dataFolder(".isobridge/node"), ...environment });
 
 try {
   await program.parseAsync();

@@ -15,7 +15,7 @@ export async function applyCommand(options: {
   const configuration = await readConfiguration(options.file);
   const node = await openNode({ ...options, join: true, log: pino({ level: "silent" }) });
   try {
-    const means = { db: node.db, vault: node.vault, compiler: await node.compiler(), environment: process.env };
+    const means = { db: node.db, vault: node.vault, compiler: await node.compiler(), environment: process.env, context: node.context };
     const plan = await applyConfiguration(means, configuration, { dryRun: options.dryRun, author: userInfo().username });
     process.stdout.write(planText(plan, options.dryRun));
   } finally {

@@ -4,6 +4,7 @@ import type { Connector, EntitySchema } from "../../connectors/connector.ts";
 import { ConnectorError } from "../../connectors/errors.ts";
 import { platforms } from "../../connectors/platforms.ts";
 import { sameJson } from "../replica/canonical.ts";
+import type { Json } from "../replica/json.ts";
 import type { RuleCompiler } from "../rules/compile.ts";
 import {
   type InstanceRow,
@@ -11,19 +12,25 @@ import {
   listInstances,
   listSides,
   listTriggers,
+  runSettings,
   type SideRow,
   saveConnection,
   saveInstance,
+  saveRedaction,
   saveSide,
   saveTrigger,
   sealedSecretsOf,
   type TriggerRow,
 } from "../store/configuration.ts";
 import type { Db, Tx } from "../store/database.ts";
+import { mappingsHash, saveMappings } from "../store/mappings.ts";
 import { activeSource } from "../store/rule-versions.ts";
+import { listSamples } from "../store/samples.ts";
 import type { ConnectionId, Direction, InstanceId, Position } from "../store/schema.ts";
 import { Secret, type Vault } from "../store/secrets.ts";
+import type { SyncContext } from "../sync/context.ts";
 import { type CheckedRule, checkRule, defaultRule, publish, RuleRefused, schemasOf } from "../sync/publish.ts";
+import { SamplesFail, triedOnPinned } from "../sync/publishing.ts";
 import {
   type Configuration,
   ConfigurationError,
@@ -33,6 +40,7 @@ import {
   type SideEntry,
   type TriggerEntry,
 } from "./file.ts";
+import { type MappingTables, parseMappings } from "./mappings.ts";
 
 export interface PlanStep {
   readonly action: "create" | "change" | "publish" | "stop";
@@ -53,6 +61,8 @@ export interface ApplyMeans {
   readonly vault: Vault;
   readonly compiler: RuleCompiler;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Runs pinned samples; only asked for when a rule that has some is to be published. Without it such a rule is refused. */
+  readonly context?: () => Promise<SyncContext>;
 }
 
 /**
@@ -130,7 +140,10 @@ interface Present {
   readonly instances: ReadonlyMap<string, InstanceRow>;
   readonly sides: readonly SideRow[];
   readonly triggers: readonly TriggerRow[];
-  readonly connections: ReadonlyMap<string, { readonly id: ConnectionId; readonly active: boolean }>;
+  readonly connections: ReadonlyMap<
+    string,
+    { readonly id: ConnectionId; readonly active: boolean; readonly keepRunsDays: number | null; readonly keepRuns: number | null }
+  >;
   fingerprints(): Promise<ReadonlyMap<InstanceId, ReadonlyMap<string, string>>>;
 }
 
@@ -218,6 +231,9 @@ interface SidePlan {
   readonly changedTriggers: readonly TriggerEntry[];
   readonly goneTriggers: readonly { readonly entityType: string; readonly query: string }[];
   readonly rules: readonly (CheckedRule & { readonly note: string })[];
+  /** Absent where they are as they should be. */
+  readonly mappings?: MappingTables;
+  readonly redact?: readonly string[];
 }
 
 interface ConnectionPlan {
@@ -232,7 +248,11 @@ async function planConnection(means: ApplyMeans, present: Present, wanted: Wante
   const there = present.connections.get(entry.name);
   if (there === undefined)
     steps.push({ action: "create", what, detail: `${entry.left.name} (${entry.left.instance}) and ${entry.right.name} (${entry.right.instance})` });
-  else if (there.active !== entry.active) steps.push({ action: "change", what, detail: entry.active ? "resume" : "pause" });
+  else {
+    if (there.active !== entry.active) steps.push({ action: "change", what, detail: entry.active ? "resume" : "pause" });
+    if (there.keepRunsDays !== entry.keepRunsDays || there.keepRuns !== entry.keepRuns)
+      steps.push({ action: "change", what, detail: "how long runs are kept" });
+  }
   const sides: SidePlan[] = [];
   for (const position of ["left", "right"] as const) {
     const side = entry[position];
@@ -285,6 +305,13 @@ async function planSide(
   }
   for (const gone of goneTriggers) steps.push({ action: "stop", what: `trigger ${gone.entityType} on ${where}`, detail: gone.query });
 
+  const settings = existing === undefined ? { mappings: {}, mappingsHash: null, redact: [] } : await runSettings(means.db, existing.id);
+  const mappings = await mappingsOfSide(wanted, connection, entry);
+  const mappingsChange = mappingsHash(mappings) !== settings.mappingsHash;
+  if (mappingsChange) steps.push({ action: "change", what: `mappings of ${where}`, detail: tablesThatDiffer(settings.mappings, mappings) });
+  const redactChanges = !sameJson(settings.redact, entry.redact);
+  if (redactChanges) steps.push({ action: "change", what: `redaction of ${where}`, detail: entry.redact.join(", ") || "nothing" });
+
   const rules: (CheckedRule & { note: string })[] = [];
   let schemas: readonly EntitySchema[] | undefined;
   for (const direction of ["outgoing", "incoming"] as const) {
@@ -295,14 +322,67 @@ async function planSide(
         connectorOf(wanted, entry.instance),
         entry.triggers.map((trigger) => trigger.entityType),
       );
-      rules.push({ ...(await checkRule(means.compiler, schemas, { name: rule.name, direction, source: rule.source })), note: rule.note });
+      const checked = await checkRule(means.compiler, schemas, { name: rule.name, direction, source: rule.source });
+      rules.push({ ...(existing === undefined ? checked : await withPinnedSamples(means, existing, checked)), note: rule.note });
       steps.push({ action: "publish", what: `rule ${where}/${direction}.ts`, detail: rule.note });
     } catch (error) {
-      if (error instanceof RuleRefused) wanted.problems.push(...error.message.split("\n"));
+      if (error instanceof SamplesFail)
+        wanted.problems.push(
+          `${rule.name}: ${error.message}. Mend the rule or the samples; or publish it all the same with: isobridge publish --despite-failures "why"`,
+        );
+      else if (error instanceof RuleRefused) wanted.problems.push(...error.message.split("\n"));
       else wanted.problems.push(`${wanted.configuration.path}: connections.${connection.name}.${position}: ${said(error)}`);
     }
   }
-  return { plan: { entry, position, newTriggers, changedTriggers, goneTriggers, rules }, steps };
+  return {
+    plan: {
+      entry,
+      position,
+      newTriggers,
+      changedTriggers,
+      goneTriggers,
+      rules,
+      ...(mappingsChange ? { mappings } : {}),
+      ...(redactChanges ? { redact: entry.redact } : {}),
+    },
+    steps,
+  };
+}
+
+/** Tries a rule on the samples that must pass before it is published. Throws SamplesFail when they do not. */
+async function withPinnedSamples(means: ApplyMeans, side: SideRow, checked: CheckedRule): Promise<CheckedRule> {
+  const pinned = await listSamples(means.db, { sideId: side.id, direction: checked.direction, pinned: true, limit: 1 });
+  if (pinned.length === 0) return checked;
+  if (means.context === undefined) throw new Error("This rule has pinned samples, and nobody here can run them.");
+  return await triedOnPinned(await means.context(), side, checked, {});
+}
+
+/** The tables of the file, and those of the side's mappings.yaml beside its rules. */
+async function mappingsOfSide(wanted: Wanted, connection: ConnectionEntry, side: SideEntry): Promise<MappingTables> {
+  const path = join(wanted.configuration.rulesFolder, connection.name, side.name, "mappings.yaml");
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw new ConfigurationError([`${path}: cannot be read (${error.code ?? error.message})`]);
+  });
+  if (text === undefined) return side.mappings;
+  const { tables, problems } = parseMappings(text, shownPath(path));
+  wanted.problems.push(...problems);
+  for (const name of Object.keys(tables)) {
+    if (name in side.mappings)
+      wanted.problems.push(`${shownPath(path)}: ${name}: is a table of ${wanted.configuration.path} already; give one of them another name`);
+  }
+  return { ...side.mappings, ...tables };
+}
+
+function tablesThatDiffer(before: MappingTables, after: MappingTables): string {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  // Tables are JSON by construction; their interface does not count as such.
+  return names.filter((name) => !sameJson((before[name] ?? null) as unknown as Json, (after[name] ?? null) as unknown as Json)).join(", ");
+}
+
+function shownPath(path: string): string {
+  const shown = relative(process.cwd(), path);
+  return shown.startsWith("..") ? path : shown;
 }
 
 /** The text to be published, or undefined when what runs is right already: the side's file if there is one, else on a new side the default. */
@@ -363,6 +443,8 @@ async function write(
     const connectionId = await saveConnection(tx, entry);
     for (const side of sides) {
       const sideId = await saveSide(tx, { connectionId, position: side.position, name: side.entry.name, instanceName: side.entry.instance });
+      if (side.mappings !== undefined) await saveMappings(tx, sideId, side.mappings);
+      if (side.redact !== undefined) await saveRedaction(tx, sideId, side.redact);
       for (const rule of side.rules) await publish(tx, sideId, rule, { note: rule.note, author });
       for (const trigger of [...side.newTriggers, ...side.changedTriggers]) await saveTrigger(tx, { sideId, ...trigger });
       for (const trigger of side.goneTriggers) await saveTrigger(tx, { sideId, ...trigger, active: false });

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { platforms } from "../../connectors/platforms.ts";
 import type { Json } from "../replica/json.ts";
 import { closest } from "./closest.ts";
+import { type MappingTables, mappingEntries, mappingTables, turned } from "./mappings.ts";
 
 /** Where a secret's text comes from. It never stands in the file itself. */
 export type SecretSource = { readonly env: string } | { readonly file: string };
@@ -28,11 +29,18 @@ export interface SideEntry {
   readonly name: string;
   readonly instance: string;
   readonly triggers: readonly TriggerEntry[];
+  /** Tables of values that stand in the file, those of the connection turned to this side's view. */
+  readonly mappings: MappingTables;
+  /** Names of fields whose values recorded runs must not show. */
+  readonly redact: readonly string[];
 }
 
 export interface ConnectionEntry {
   readonly name: string;
   readonly active: boolean;
+  /** How long and how many recorded runs are kept; null for what the node does by itself. */
+  readonly keepRunsDays: number | null;
+  readonly keepRuns: number | null;
   readonly left: SideEntry;
   readonly right: SideEntry;
 }
@@ -75,8 +83,18 @@ const instance = z.looseObject({
 });
 
 const trigger = z.strictObject({ entityType: z.string().min(1), query: z.string().default(""), active: z.boolean().default(true) });
-const side = z.strictObject({ instance: z.string(), name, triggers: z.array(trigger).default([]) });
-const connection = z.strictObject({ left: side, right: side, active: z.boolean().default(true) });
+const side = z.strictObject({
+  instance: z.string(),
+  name,
+  triggers: z.array(trigger).default([]),
+  mappings: mappingEntries.default({}),
+  redact: z.array(z.string().min(1).max(200)).default([]),
+});
+const runs = z.strictObject({
+  keepDays: z.int().min(1).max(3_650).optional(),
+  keep: z.int().min(0).max(10_000_000).optional(),
+});
+const connection = z.strictObject({ left: side, right: side, active: z.boolean().default(true), mappings: mappingEntries.default({}), runs: runs.default({}) });
 
 const file = z.strictObject({
   version: z.literal(1),
@@ -159,7 +177,24 @@ export function parseConfiguration(text: string, path: string): Configuration {
         seen.add(key);
       }
     }
-    return { name: connectionName, active: entry.active, left: entry.left, right: entry.right };
+    const shared = mappingTables(entry.mappings, (where, message) => say(["connections", connectionName, "mappings", ...where], message));
+    const sideEntry = (position: "left" | "right"): SideEntry => {
+      const { mappings, ...rest } = entry[position];
+      const where = ["connections", connectionName, position, "mappings"];
+      for (const table of Object.keys(mappings))
+        if (table in shared) say([...where, table], "is a table of the connection already; give one of them another name");
+      const own = mappingTables(mappings, (at, message) => say([...where, ...at], message));
+      // A connection's tables are written with the left side's values first.
+      return { ...rest, redact: [...new Set(rest.redact)].sort(), mappings: { ...(position === "left" ? shared : turned(shared)), ...own } };
+    };
+    return {
+      name: connectionName,
+      active: entry.active,
+      keepRunsDays: entry.runs.keepDays ?? null,
+      keepRuns: entry.runs.keep ?? null,
+      left: sideEntry("left"),
+      right: sideEntry("right"),
+    };
   });
   if (problems.length > 0) throw new ConfigurationError(problems);
   return { path: resolve(path), rulesFolder: resolve(dirname(path), parsed.data.rules), instances, connections };

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
+import type { Json } from "../replica/json.ts";
 import { type Db, jsonText, type Tx } from "../store/database.ts";
 import type { ConnectionId, RunnerId } from "../store/schema.ts";
-import type { Json } from "../replica/json.ts";
 
 /** Work to be done in order with all other work of the same lane. */
 export interface NewJob {
@@ -58,8 +58,9 @@ export class Lanes {
     for (const job of jobs) lanes.set(job.laneKey, job.connectionId);
     const keys = [...lanes.keys()].sort();
     // One statement takes every lane's row lock; the order by decides the order of locking.
-    await sql`insert into lane (key, connection_id)
-      select key, connection_id from unnest(${keys}::text[], ${keys.map((key) => lanes.get(key))}::uuid[]) as given(key, connection_id) order by key
+    // Lanes are forgotten when empty; a new one starts beyond every fence that one of its name can have had.
+    await sql`insert into lane (key, connection_id, fence)
+      select key, connection_id, (extract(epoch from clock_timestamp()) * 1000)::bigint from unnest(${keys}::text[], ${keys.map((key) => lanes.get(key))}::uuid[]) as given(key, connection_id) order by key
       on conflict (key) do update set connection_id = excluded.connection_id`.execute(tx);
     const added = await sql<{ lane_key: string }>`insert into job (lane_key, kind, payload, dedupe_key)
       select lane_key, kind, payload::jsonb, dedupe_key
@@ -103,14 +104,31 @@ export class Lanes {
       return held.rows.flatMap((lane) => {
         const head = headOf.get(lane.key);
         if (head === undefined) return [];
-        return [{ key: lane.key, connectionId: head.connection_id, fence: lane.fence, attempts: lane.attempts, jobId: head.job_id, kind: head.kind, payload: head.payload }];
+        return [
+          {
+            key: lane.key,
+            connectionId: head.connection_id,
+            fence: lane.fence,
+            attempts: lane.attempts,
+            jobId: head.job_id,
+            kind: head.kind,
+            payload: head.payload,
+          },
+        ];
       });
     });
   }
 
   /** Locks the lane's row for this transaction if we still hold the lane. Throws {@link LeaseLost} otherwise. */
   async holdFence(tx: Tx, lane: Pick<ClaimedLane, "key" | "fence">): Promise<void> {
-    const held = await tx.selectFrom("lane").select("key").where("key", "=", lane.key).where("fence", "=", lane.fence).where("locked_until", "is not", null).forUpdate().execute();
+    const held = await tx
+      .selectFrom("lane")
+      .select("key")
+      .where("key", "=", lane.key)
+      .where("fence", "=", lane.fence)
+      .where("locked_until", "is not", null)
+      .forUpdate()
+      .execute();
     if (held.length === 0) throw new LeaseLost(lane.key);
   }
 
@@ -188,6 +206,8 @@ export class Lanes {
   /** Drops the rows of lanes that are empty; they are made again when needed. */
   async forgetEmpty(): Promise<void> {
     await sql`delete from lane where key in (
-      select key from lane where pending = 0 and locked_until is null and blocked_by is null and ready_at < clock_timestamp() - interval '1 hour' limit 1000 for update skip locked)`.execute(this.#db);
+      select key from lane where pending = 0 and locked_until is null and blocked_by is null and ready_at < clock_timestamp() - interval '1 hour' limit 1000 for update skip locked)`.execute(
+      this.#db,
+    );
   }
 }

@@ -23,7 +23,8 @@ export async function listenForWork(url: string, wake: () => void): Promise<{ cl
     });
     await next.connect();
     await next.query(`listen ${channel}`);
-    client = next;
+    if (closed) await next.end();
+    else client = next;
   };
   await connect();
   return {

@@ -7,7 +7,6 @@ import {
   instancePage,
   messageBody,
   messagePage,
-  type PageOf,
   rulePage,
   ruleVersion,
   runPage,
@@ -16,15 +15,17 @@ import {
   twinPage,
   twinReplicas,
 } from "../store/lists.ts";
-import { isToken } from "../store/tokens.ts";
+import { tokenName } from "../store/tokens.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { retryFailure, skipFailure } from "../sync/failures.ts";
-import { publishTo, syncByKey } from "../sync/operations.ts";
-import { RuleRefused } from "../sync/publish.ts";
+import { syncByKey } from "../sync/operations.ts";
 import { ApiError, readBody } from "./body.ts";
+import { type ApiEnvironment, byId, bySide, common, failed, found, json, named, ok, paging, secured } from "./calls.ts";
+import { addDriftCalls } from "./drift-calls.ts";
+import { addRuleCalls } from "./rule-calls.ts";
+import { addSampleCalls } from "./sample-calls.ts";
 import {
   connectionSchema,
-  errorSchema,
   failureSchema,
   identifiedQuery,
   instanceSchema,
@@ -33,8 +34,6 @@ import {
   numberedQuery,
   pageOf,
   pageQuery,
-  publishBody,
-  publishedSchema,
   resolvedSchema,
   ruleSchema,
   ruleVersionSchema,
@@ -46,6 +45,7 @@ import {
   twinSchema,
   twinWithReplicasSchema,
 } from "./schemas.ts";
+import { addTrialCalls } from "./trial-calls.ts";
 
 export interface ApiMeans {
   readonly context: SyncContext;
@@ -53,9 +53,10 @@ export interface ApiMeans {
 }
 
 /** The API under `/api`, as `/api/openapi.json` describes it. Every call but that one needs a bearer token. */
-export function createApi({ context, compiler }: ApiMeans) {
+export function createApi(means: ApiMeans) {
+  const { context } = means;
   const { db } = context;
-  const api = new OpenAPIHono({
+  const api = new OpenAPIHono<ApiEnvironment>({
     defaultHook: (result) => {
       if (!result.success) throw new ApiError(400, "BAD_REQUEST", result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
     },
@@ -64,13 +65,15 @@ export function createApi({ context, compiler }: ApiMeans) {
   api.use("*", async (c, next) => {
     if (c.req.path === "/api/openapi.json") return await next();
     const token = /^Bearer ([A-Za-z0-9_-]{1,200})$/.exec(c.req.header("authorization") ?? "")?.[1];
-    if (token === undefined || !(await isToken(db, token))) {
+    const name = token === undefined ? undefined : await tokenName(db, token);
+    if (name === undefined) {
       throw new ApiError(
         401,
         "UNAUTHORIZED",
         "This call needs a token: Authorization: Bearer ib_… (printed at the first start; make another with: isobridge token).",
       );
     }
+    c.set("author", name);
     await next();
   });
   api.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
@@ -84,14 +87,8 @@ export function createApi({ context, compiler }: ApiMeans) {
     api.post(route.getRoutingPath(), handler);
   };
 
-  const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({ description, content: { "application/json": { schema } } });
-  const failed = (description: string) => ({ description, content: { "application/json": { schema: errorSchema } } });
-  const common = { 400: failed("The request is malformed"), 401: failed("No valid token") };
-  const secured = [{ token: [] }];
   const byName = z.object({ name: z.string() });
-  const byId = z.object({ id: z.uuid() });
   const byNumber = z.object({ id: z.coerce.number().int().positive() });
-  const bySide = z.object({ name: z.string(), side: z.string() });
 
   api.openapi(
     createRoute({
@@ -181,28 +178,10 @@ export function createApi({ context, compiler }: ApiMeans) {
     }),
     async (c) => c.json(json(found(await ruleVersion(db, c.req.valid("param").id), "rule version")), 200),
   );
-  const byDirection = bySide.extend({ direction: z.enum(["outgoing", "incoming"]) });
-  post(
-    createRoute({
-      method: "post",
-      path: "/api/connections/{name}/sides/{side}/rules/{direction}/versions",
-      summary: "Check a rule and publish it as the next version",
-      description: "The version runs from the next change on. A rule that does not check is refused with every error and its position.",
-      security: secured,
-      request: { params: byDirection, body: { required: true, content: { "application/json": { schema: publishBody } } } },
-      responses: { 201: ok(publishedSchema, "Published"), 404: failed("No such connection or side"), 422: failed("The rule does not check"), ...common },
-    }),
-    async (c) => {
-      const { name, side, direction } = named(byDirection, c);
-      const { source, note } = await readBody(c, publishBody);
-      try {
-        return c.json(await publishTo(context, await compiler(), { connection: name, side, direction, source, note, author: "api" }), 201);
-      } catch (error) {
-        if (error instanceof RuleRefused) throw new ApiError(422, "RULE_REFUSED", error.message, error.diagnostics);
-        throw error;
-      }
-    },
-  );
+  addRuleCalls(api, means);
+  addSampleCalls(api, means);
+  addTrialCalls(api, means);
+  addDriftCalls(api, means);
   api.openapi(
     createRoute({
       method: "get",
@@ -277,7 +256,10 @@ export function createApi({ context, compiler }: ApiMeans) {
       request: {
         query: numberedQuery.extend({
           connection: z.string().optional(),
+          side: z.string().optional(),
+          direction: z.enum(["outgoing", "incoming"]).optional(),
           twin: z.uuid().optional(),
+          entity: z.string().min(1).optional().openapi({ description: "Key or id of either record" }),
           version: z.uuid().optional(),
           outcome: z.enum(["ok", "skipped", "failed", "waiting", "error"]).optional(),
         }),
@@ -358,34 +340,4 @@ export function createApi({ context, compiler }: ApiMeans) {
   );
   api.doc31("/api/openapi.json", { openapi: "3.1.0", info: { title: "Isobridge", version: "0.1.0", description: "The API of an Isobridge node." } });
   return api;
-}
-
-/** A row as it looks after `JSON.stringify`: dates are text. */
-type AsJson<T> = T extends Date | { readonly __id: string }
-  ? string
-  : T extends readonly (infer Item)[]
-    ? AsJson<Item>[]
-    : T extends object
-      ? { [Key in keyof T]: AsJson<T[Key]> }
-      : T;
-
-function json<T>(value: T): AsJson<T> {
-  // The one place where rows become JSON; the type above says what that does to them.
-  return JSON.parse(JSON.stringify(value)) as AsJson<T>;
-}
-
-function paging(query: { readonly limit: number; readonly after?: string | undefined }): PageOf {
-  return query.after === undefined ? { limit: query.limit } : { limit: query.limit, after: query.after };
-}
-
-/** The named parts of a path, checked. */
-function named<Schema extends z.ZodType>(schema: Schema, c: Context): z.infer<Schema> {
-  const parsed = schema.safeParse(c.req.param());
-  if (parsed.success) return parsed.data;
-  throw new ApiError(400, "BAD_REQUEST", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
-}
-
-function found<Item>(item: Item | undefined, what: string): Item {
-  if (item === undefined) throw new ApiError(404, "NOT_FOUND", `There is no such ${what}.`);
-  return item;
 }

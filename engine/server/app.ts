@@ -1,6 +1,8 @@
 import { Hono } from "hono";
 import { ConnectorError } from "../../connectors/errors.ts";
-import { UnknownName } from "../sync/operations.ts";
+import { RuleRefused } from "../sync/publish.ts";
+import { OutOfDate, SamplesFail } from "../sync/publishing.ts";
+import { UnknownName } from "../sync/unknown-name.ts";
 import { type ApiMeans, createApi } from "./api.ts";
 import { ApiError } from "./body.ts";
 import { healthOf } from "./health.ts";
@@ -20,10 +22,20 @@ export function createApp(means: ApiMeans): Hono {
   app.route("/", createApi(means));
   app.notFound((c) => c.json({ error: { code: "NOT_FOUND", message: `There is no ${c.req.method} ${c.req.path}; see /api/openapi.json.` } }, 404));
   app.onError((error, c) => {
+    if (error instanceof RuleRefused) return c.json({ error: { code: "RULE_REFUSED", message: error.message, diagnostics: [...error.diagnostics] } }, 422);
+    if (error instanceof SamplesFail) return c.json({ error: { code: "SAMPLES_FAIL", message: error.message, detail: { samples: [...error.failed] } } }, 422);
+    if (error instanceof OutOfDate) return c.json({ error: { code: error.code, message: error.message, detail: { theirs: { ...error.present } } } }, 409);
     if (error instanceof ApiError) {
       if (error.status === 401) c.header("www-authenticate", "Bearer");
       return c.json(
-        { error: { code: error.code, message: error.message, ...(error.diagnostics === undefined ? {} : { diagnostics: [...error.diagnostics] }) } },
+        {
+          error: {
+            code: error.code,
+            message: error.message,
+            ...(error.diagnostics === undefined ? {} : { diagnostics: [...error.diagnostics] }),
+            ...(error.detail === undefined ? {} : { detail: { ...error.detail } }),
+          },
+        },
         error.status,
       );
     }

@@ -10,8 +10,12 @@ export class ApiError extends Error {
     | readonly { readonly code: string; readonly message: string; readonly line: number; readonly column: number; readonly suggestion?: string }[]
     | undefined;
 
-  constructor(status: ApiError["status"], code: string, message: string, diagnostics?: ApiError["diagnostics"]) {
+  /** What the caller needs to go on from here, as data. */
+  readonly detail: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(status: ApiError["status"], code: string, message: string, diagnostics?: ApiError["diagnostics"], detail?: ApiError["detail"]) {
     super(message);
+    this.detail = detail;
     this.status = status;
     this.code = code;
     this.diagnostics = diagnostics;

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import { listInstances } from "../store/configuration.ts";
+import { driftCounts } from "../store/drift.ts";
 import { backlog } from "../store/lists.ts";
 import { listRunners } from "../store/runners.ts";
 import type { SyncContext } from "../sync/context.ts";
@@ -14,6 +15,8 @@ export function nodeMetrics(context: SyncContext): Registry {
   const jobs = gauge("jobs_pending", "Jobs in all lanes");
   const failures = gauge("failures_open", "Failures that wait for a person");
   const runners = gauge("runners", "Runners with a recent heartbeat");
+  const drifted = gauge("rules_drifted", "Active rules whose instance's schema changed since they were checked");
+  const broken = gauge("rules_broken_by_drift", "Active rules that no longer check against their instance's schema");
   const resident = gauge("process_resident_memory_bytes", "Resident memory of the node's process");
   const uptime = gauge("process_uptime_seconds", "Time since the node's process started");
   const ruleRuns = new Counter({ name: "isobridge_rule_runs_total", help: "Rule runs of this process", registers: [registry] });
@@ -38,13 +41,20 @@ export function nodeMetrics(context: SyncContext): Registry {
 
   // One collect for all: each gauge asking for itself would put the same questions to the database again.
   const collect = async (): Promise<void> => {
-    const [figures, alive, instances] = await Promise.all([backlog(context.db), listRunners(context.db), listInstances(context.db)]);
+    const [figures, alive, instances, drift] = await Promise.all([
+      backlog(context.db),
+      listRunners(context.db),
+      listInstances(context.db),
+      driftCounts(context.db),
+    ]);
     lanesWaiting.set(figures.waiting);
     lanesHeld.set(figures.held);
     lanesBlocked.set(figures.blocked);
     jobs.set(figures.jobs);
     failures.set(figures.openFailures);
     runners.set(alive.length);
+    drifted.set(drift.drifted);
+    broken.set(drift.broken);
     resident.set(process.memoryUsage.rss());
     uptime.set(process.uptime());
     const sandbox = context.sandbox.stats();

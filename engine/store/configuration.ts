@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Json } from "../replica/json.ts";
 import { type Db, jsonText, type Tx } from "./database.ts";
+import type { MappingTables } from "./mappings.ts";
 import type { ConnectionId, InstanceId, Position, Problem, SealedSecret, SideId, VersionId } from "./schema.ts";
 
 export interface InstanceRow {
@@ -26,7 +27,14 @@ export interface SideRow {
 
 export async function listInstances(db: Db | Tx): Promise<InstanceRow[]> {
   const rows = await db.selectFrom("instance").selectAll().orderBy("name").execute();
-  return rows.map((row) => ({ id: row.id, name: row.name, platform: row.platform, config: row.config, pollIntervalMs: row.poll_interval_ms, stopped: row.stopped }));
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    platform: row.platform,
+    config: row.config,
+    pollIntervalMs: row.poll_interval_ms,
+    stopped: row.stopped,
+  }));
 }
 
 export async function sealedSecretsOf(db: Db | Tx, instanceId: InstanceId): Promise<{ name: string; sealed: SealedSecret; fingerprint: string }[]> {
@@ -53,7 +61,10 @@ export async function listSides(db: Db | Tx): Promise<SideRow[]> {
     .orderBy("connection.name")
     .orderBy("side.position")
     .execute();
-  return rows.map(({ remoteId, remoteName, remoteInstanceId, ...side }) => ({ ...side, remote: { id: remoteId, name: remoteName, instanceId: remoteInstanceId } }));
+  return rows.map(({ remoteId, remoteName, remoteInstanceId, ...side }) => ({
+    ...side,
+    remote: { id: remoteId, name: remoteName, instanceId: remoteInstanceId },
+  }));
 }
 
 /** Says that an instance's sign-in does not work (or does again, with null). */
@@ -69,17 +80,45 @@ export interface ActiveRule {
   readonly versionId: VersionId;
   readonly number: number;
   readonly code: string;
+  /** The side's tables of values as they are now, and their name. */
+  readonly mappings: MappingTables;
+  readonly mappingsHash: string | null;
+  /** Fields whose values a recorded run must not show. */
+  readonly redact: readonly string[];
 }
 
 /** The version that runs now. Undefined when nothing was published for this side and direction yet. */
 export async function activeRule(db: Db | Tx, sideId: SideId, direction: "outgoing" | "incoming"): Promise<ActiveRule | undefined> {
-  return await db
+  const row = await db
     .selectFrom("rule")
     .innerJoin("rule_version", "rule_version.id", "rule.active_version_id")
-    .select(["rule_version.id as versionId", "rule_version.number", "rule_version.code"])
+    .innerJoin("side", "side.id", "rule.side_id")
+    .leftJoin("mapping_set", "mapping_set.hash", "side.mappings_hash")
+    .select([
+      "rule_version.id as versionId",
+      "rule_version.number",
+      "rule_version.code",
+      "mapping_set.tables",
+      "side.mappings_hash as mappingsHash",
+      "side.redact",
+    ])
     .where("rule.side_id", "=", sideId)
     .where("rule.direction", "=", direction)
     .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const { tables, ...rule } = row;
+  return { ...rule, mappings: tables ?? {} };
+}
+
+/** What a side's runs are given and may show, whatever version runs. */
+export async function runSettings(db: Db | Tx, sideId: SideId): Promise<Pick<ActiveRule, "mappings" | "mappingsHash" | "redact">> {
+  const row = await db
+    .selectFrom("side")
+    .leftJoin("mapping_set", "mapping_set.hash", "side.mappings_hash")
+    .select(["mapping_set.tables", "side.mappings_hash as mappingsHash", "side.redact"])
+    .where("side.id", "=", sideId)
+    .executeTakeFirstOrThrow();
+  return { mappings: row.tables ?? {}, mappingsHash: row.mappingsHash, redact: row.redact };
 }
 
 export interface TriggerRow {
@@ -93,8 +132,16 @@ export async function listTriggers(db: Db | Tx): Promise<TriggerRow[]> {
   return await db.selectFrom("watch").select(["side_id as sideId", "entity_type as entityType", "query", "active"]).where("kind", "=", "trigger").execute();
 }
 
-export async function listConnections(db: Db | Tx): Promise<{ readonly id: ConnectionId; readonly name: string; readonly active: boolean }[]> {
-  return await db.selectFrom("connection").select(["id", "name", "active"]).orderBy("name").execute();
+export async function listConnections(
+  db: Db | Tx,
+): Promise<
+  { readonly id: ConnectionId; readonly name: string; readonly active: boolean; readonly keepRunsDays: number | null; readonly keepRuns: number | null }[]
+> {
+  return await db
+    .selectFrom("connection")
+    .select(["id", "name", "active", "keep_runs_days as keepRunsDays", "keep_runs as keepRuns"])
+    .orderBy("name")
+    .execute();
 }
 
 /** Makes or changes an instance, with all of its secrets. A changed one is tried again if it was stopped. */
@@ -110,6 +157,13 @@ export async function saveInstance(
     .onConflict((conflict) => conflict.column("name").doUpdateSet({ ...values, stopped: null }))
     .returning("id")
     .executeTakeFirstOrThrow();
+  // What waits for this instance need not wait for its next turn.
+  await sql`update watch set poll_after = clock_timestamp() from side where side.id = watch.side_id and side.instance_id = ${id}`.execute(tx);
+  await sql`update lane set ready_at = clock_timestamp() where key in (
+    select lane.key from lane join side on side.connection_id = lane.connection_id
+    where side.instance_id = ${id} and lane.pending > 0 and lane.locked_until is null and lane.ready_at > clock_timestamp() for update of lane skip locked)`.execute(
+    tx,
+  );
   await tx.deleteFrom("secret").where("instance_id", "=", id).execute();
   for (const { name, sealed, fingerprint } of secrets) {
     await tx
@@ -119,18 +173,25 @@ export async function saveInstance(
   }
 }
 
-export async function saveConnection(tx: Tx, connection: { readonly name: string; readonly active: boolean }): Promise<ConnectionId> {
+export async function saveConnection(
+  tx: Tx,
+  connection: { readonly name: string; readonly active: boolean; readonly keepRunsDays?: number | null; readonly keepRuns?: number | null },
+): Promise<ConnectionId> {
+  const values = { active: connection.active, keep_runs_days: connection.keepRunsDays ?? null, keep_runs: connection.keepRuns ?? null };
   const { id } = await tx
     .insertInto("connection")
-    .values({ name: connection.name, active: connection.active })
-    .onConflict((conflict) => conflict.column("name").doUpdateSet({ active: connection.active }))
+    .values({ name: connection.name, ...values })
+    .onConflict((conflict) => conflict.column("name").doUpdateSet(values))
     .returning("id")
     .executeTakeFirstOrThrow();
   return id;
 }
 
 /** Makes a side, or renames it: its instance never changes. */
-export async function saveSide(tx: Tx, side: { readonly connectionId: ConnectionId; readonly position: Position; readonly name: string; readonly instanceName: string }): Promise<SideId> {
+export async function saveSide(
+  tx: Tx,
+  side: { readonly connectionId: ConnectionId; readonly position: Position; readonly name: string; readonly instanceName: string },
+): Promise<SideId> {
   const instance = await tx.selectFrom("instance").select("id").where("name", "=", side.instanceName).executeTakeFirstOrThrow();
   const { id } = await tx
     .insertInto("side")
@@ -139,6 +200,15 @@ export async function saveSide(tx: Tx, side: { readonly connectionId: Connection
     .returning("id")
     .executeTakeFirstOrThrow();
   return id;
+}
+
+/** Says which fields' values recorded runs of a side must not show. */
+export async function saveRedaction(tx: Tx, sideId: SideId, fields: readonly string[]): Promise<void> {
+  await tx
+    .updateTable("side")
+    .set({ redact: jsonText(fields) })
+    .where("id", "=", sideId)
+    .execute();
 }
 
 /** Makes a trigger, or pauses or resumes one. A new one looks from a minute ago on, because the platform's clock is not ours. */

@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, sql } from "kysely";
+import type { Json } from "../replica/json.ts";
 import type { Db } from "./database.ts";
-import type { Database, Direction } from "./schema.ts";
+import type { Database, Direction, Problem } from "./schema.ts";
 
 /** What lists are asked for: at most `limit` items after the one that `after` points at. */
 export interface PageOf {
@@ -54,10 +55,22 @@ export async function connectionPage(db: Db, of: PageOf, only?: string) {
           selectFrom("side")
             .innerJoin("instance", "instance.id", "side.instance_id")
             .whereRef("side.connection_id", "=", "connection.id")
-            .select(sql<{ position: "left" | "right"; name: string; instance: string }[]>`json_agg(json_build_object('position', side.position, 'name', side.name, 'instance', instance.name) order by side.position)`.as("sides"))
+            .select(
+              sql<
+                { position: "left" | "right"; name: string; instance: string }[]
+              >`json_agg(json_build_object('position', side.position, 'name', side.name, 'instance', instance.name) order by side.position)`.as("sides"),
+            )
             .as("sides"),
-          selectFrom("twin").whereRef("twin.connection_id", "=", "connection.id").where("twin.state", "=", "tied").select(({ fn }) => fn.countAll<number>().as("count")).as("twins"),
-          selectFrom("failure").whereRef("failure.connection_id", "=", "connection.id").where("failure.resolved_at", "is", null).select(({ fn }) => fn.countAll<number>().as("count")).as("openFailures"),
+          selectFrom("twin")
+            .whereRef("twin.connection_id", "=", "connection.id")
+            .where("twin.state", "=", "tied")
+            .select(({ fn }) => fn.countAll<number>().as("count"))
+            .as("twins"),
+          selectFrom("failure")
+            .whereRef("failure.connection_id", "=", "connection.id")
+            .where("failure.resolved_at", "is", null)
+            .select(({ fn }) => fn.countAll<number>().as("count"))
+            .as("openFailures"),
         ])
         .where("connection.name", ">", of.after ?? "")
         .$if(only !== undefined, (query) => query.where("connection.name", "=", only ?? ""))
@@ -73,6 +86,16 @@ export interface RuleFilter {
   readonly side?: string | undefined;
   readonly direction?: Direction | undefined;
 }
+
+/** What the last look at the live schema found about an active version. */
+const lastLook = sql<{
+  checkedAt: string;
+  changed: boolean;
+  breaks: number;
+  problem: Problem | null;
+} | null>`(select json_build_object('checkedAt', drift.checked_at,
+  'changed', drift.changed, 'breaks', jsonb_array_length(drift.breaks), 'problem', drift.problem) from drift
+  where drift.side_id = rule_version.side_id and drift.direction = rule_version.direction and drift.version_id = rule_version.id and rule.active_version_id = rule_version.id)`;
 
 /** Rules that run now, or with `versions` every version, oldest first. */
 export async function rulePage(db: Db, of: PageOf, filter: RuleFilter & { readonly versions: boolean }) {
@@ -94,6 +117,7 @@ export async function rulePage(db: Db, of: PageOf, filter: RuleFilter & { readon
           "rule_version.author",
           "rule_version.created_at as createdAt",
           sql<boolean>`rule.active_version_id = rule_version.id`.as("active"),
+          lastLook.as("drift"),
         ])
         .orderBy("rule_version.id")
         .limit(limit);
@@ -126,7 +150,9 @@ export async function ruleVersion(db: Db, id: string) {
       "rule_version.created_at as createdAt",
       "rule_version.source",
       "rule_version.declarations_hash as declarationsHash",
+      "rule_version.report",
       sql<boolean>`rule.active_version_id = rule_version.id`.as("active"),
+      lastLook.as("drift"),
     ])
     .where(sql<boolean>`rule_version.id = ${id}::uuid`)
     .executeTakeFirst();
@@ -140,7 +166,16 @@ export async function triggerPage(db: Db, of: PageOf) {
         .selectFrom("watch")
         .innerJoin("side", "side.id", "watch.side_id")
         .innerJoin("connection", "connection.id", "side.connection_id")
-        .select(["watch.id", "connection.name as connection", "side.name as side", "watch.entity_type as entityType", "watch.query", "watch.active", "watch.poll_after as nextPoll", "watch.problem"])
+        .select([
+          "watch.id",
+          "connection.name as connection",
+          "side.name as side",
+          "watch.entity_type as entityType",
+          "watch.query",
+          "watch.active",
+          "watch.poll_after as nextPoll",
+          "watch.problem",
+        ])
         .where("watch.kind", "=", "trigger")
         .orderBy("watch.id")
         .limit(limit);
@@ -177,7 +212,9 @@ export interface TwinItemSide {
   readonly receivedSequence: number;
 }
 
-const twinSides = sql<TwinItemSide[]>`(select json_agg(json_build_object('side', side.name, 'entityType', twin_side.entity_type, 'entityId', twin_side.entity_id,
+const twinSides = sql<
+  TwinItemSide[]
+>`(select json_agg(json_build_object('side', side.name, 'entityType', twin_side.entity_type, 'entityId', twin_side.entity_id,
   'key', twin_side.entity_key, 'url', twin_side.entity_url, 'sentSequence', twin_side.sent_sequence, 'receivedSequence', twin_side.received_sequence) order by side.position)
   from twin_side join side on side.id = twin_side.side_id where twin_side.twin_id = twin.id)`;
 
@@ -198,7 +235,10 @@ export async function twinPage(db: Db, of: PageOf, filter: TwinFilter): Promise<
       const { key } = filter;
       if (key !== undefined) {
         query = query.where("twin.id", "in", (select) =>
-          select.selectFrom("twin_side").select("twin_side.twin_id").where((where: ExpressionBuilder<Database, "twin_side">) => where.or([where("entity_key", "=", key), where("entity_id", "=", key)])),
+          select
+            .selectFrom("twin_side")
+            .select("twin_side.twin_id")
+            .where((where: ExpressionBuilder<Database, "twin_side">) => where.or([where("entity_key", "=", key), where("entity_id", "=", key)])),
         );
       }
       return await query.execute();
@@ -265,7 +305,11 @@ export async function messageBody(db: Db, id: number) {
 
 export interface RunFilter {
   readonly connection?: string | undefined;
+  readonly side?: string | undefined;
+  readonly direction?: Direction | undefined;
   readonly twin?: string | undefined;
+  /** Key or id of either record. */
+  readonly entity?: string | undefined;
   readonly outcome?: string | undefined;
   readonly version?: string | undefined;
 }
@@ -301,6 +345,17 @@ export async function runPage(db: Db, of: PageOf, filter: RunFilter) {
       if (filter.connection !== undefined) query = query.where("connection.name", "=", filter.connection);
       if (filter.twin !== undefined) query = query.where(sql<boolean>`run.twin_id = ${filter.twin}::uuid`);
       if (filter.version !== undefined) query = query.where(sql<boolean>`run.version_id = ${filter.version}::uuid`);
+      if (filter.side !== undefined) query = query.where("side.name", "=", filter.side);
+      if (filter.direction !== undefined) query = query.where("run.direction", "=", filter.direction);
+      const { entity } = filter;
+      if (entity !== undefined) {
+        query = query.where("run.twin_id", "in", (select) =>
+          select
+            .selectFrom("twin_side")
+            .select("twin_side.twin_id")
+            .where((where: ExpressionBuilder<Database, "twin_side">) => where.or([where("entity_key", "=", entity), where("entity_id", "=", entity)])),
+        );
+      }
       if (filter.outcome !== undefined) query = query.where(sql<boolean>`run.outcome = ${filter.outcome}`);
       return await query.execute();
     },
@@ -312,6 +367,7 @@ export async function runPage(db: Db, of: PageOf, filter: RunFilter) {
 export async function runRecord(db: Db, id: string) {
   return await db
     .selectFrom("run")
+    .leftJoin("mapping_set", "mapping_set.hash", "run.mappings_hash")
     .innerJoin("connection", "connection.id", "run.connection_id")
     .innerJoin("side", "side.id", "run.side_id")
     .innerJoin("rule_version", "rule_version.id", "run.version_id")
@@ -329,7 +385,9 @@ export async function runRecord(db: Db, id: string) {
       "run.cpu_ms as cpuMs",
       "run.wall_ms as wallMs",
       "run.created_at as createdAt",
-      "run.input",
+      // Tables of values are stored once, not with each run.
+      sql<Json>`case when mapping_set.tables is null then run.input else jsonb_set(run.input, '{mappings}', mapping_set.tables) end`.as("input"),
+      "run.withheld",
       "run.calls",
       "run.output",
       "run.console",
@@ -389,6 +447,10 @@ export async function backlog(db: Db) {
     count(*) filter (where locked_until is not null)::integer as held,
     count(*) filter (where blocked_by is not null)::integer as blocked,
     coalesce(sum(pending), 0)::integer as jobs from lane where pending > 0`.execute(db);
-  const failures = await db.selectFrom("failure").select(({ fn }) => fn.countAll<number>().as("open")).where("resolved_at", "is", null).executeTakeFirst();
+  const failures = await db
+    .selectFrom("failure")
+    .select(({ fn }) => fn.countAll<number>().as("open"))
+    .where("resolved_at", "is", null)
+    .executeTakeFirst();
   return { waiting: 0, held: 0, blocked: 0, jobs: 0, ...lanes.rows[0], openFailures: failures?.open ?? 0 };
 }

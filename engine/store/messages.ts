@@ -11,12 +11,16 @@ export interface Message {
   readonly sequence: number;
   readonly kind: MessageKind;
   readonly body: Json;
+  /** What the sender held the other side to know before this message; kept until it is settled. */
+  readonly previous: Json | null;
   readonly basis: number;
   readonly state: MessageState;
+  /** The local record as it was before anything was written for this message, as {@link recordFound} kept it. */
+  readonly found: Json | null;
 }
 
 /** Stores a message once; the number is unique per connection, twin and sender, so a second delivery changes nothing. Returns its id. */
-export async function storeMessage(tx: Tx, message: Omit<Message, "id">): Promise<number | undefined> {
+export async function storeMessage(tx: Tx, message: Omit<Message, "id" | "found">): Promise<number | undefined> {
   const stored = await tx
     .insertInto("message")
     .values({
@@ -27,6 +31,7 @@ export async function storeMessage(tx: Tx, message: Omit<Message, "id">): Promis
       sequence: message.sequence,
       kind: message.kind,
       body: jsonText(message.body),
+      previous: message.previous === null ? null : jsonText(message.previous),
       basis: message.basis,
       state: message.state,
       settled_at: message.state === "received" ? null : new Date(),
@@ -41,21 +46,51 @@ export async function loadMessages(db: Db | Tx, ids: readonly number[]): Promise
   if (ids.length === 0) return new Map();
   const rows = await db
     .selectFrom("message")
-    .select(["id", "connection_id as connectionId", "twin_id as twinId", "from_side_id as fromSideId", "to_side_id as toSideId", "sequence", "kind", "body", "basis", "state"])
+    .select([
+      "id",
+      "connection_id as connectionId",
+      "twin_id as twinId",
+      "from_side_id as fromSideId",
+      "to_side_id as toSideId",
+      "sequence",
+      "kind",
+      "body",
+      "previous",
+      "basis",
+      "state",
+      "found",
+    ])
     .where("id", "in", [...ids])
     .execute();
   return new Map(rows.map((row) => [row.id, row]));
 }
 
 export async function settleMessage(tx: Tx, id: number, state: MessageState, reason: string | null): Promise<void> {
-  await tx.updateTable("message").set({ state, reason, settled_at: new Date() }).where("id", "=", id).execute();
+  await tx.updateTable("message").set({ state, reason, settled_at: new Date(), previous: null, found: null }).where("id", "=", id).execute();
+}
+
+/** Keeps the local record as it was found, for tries after the first write: they have to tell our own edits from a person's. */
+export async function recordFound(tx: Tx, id: number, found: Json): Promise<void> {
+  await tx
+    .updateTable("message")
+    .set({ found: jsonText(found) })
+    .where("id", "=", id)
+    .execute();
 }
 
 /** A write as it is remembered: without bytes, with what it mirrors. */
 export type IntendedOperation =
   | { readonly kind: "create"; readonly entityType: string; readonly fields: Readonly<Record<string, Json>> }
   | { readonly kind: "update"; readonly entityType: string; readonly entityId: string; readonly fields: Readonly<Record<string, Json>> }
-  | { readonly kind: "addComment"; readonly entityType: string; readonly entityId: string; readonly body: string; readonly internal: boolean; readonly remoteId: string | null }
+  | {
+      readonly kind: "addComment";
+      readonly entityType: string;
+      readonly entityId: string;
+      readonly body: string;
+      readonly internal: boolean;
+      readonly remoteId: string | null /** True for a comment of the rule's own that is to travel. */;
+      readonly track?: boolean;
+    }
   | { readonly kind: "editComment"; readonly entityType: string; readonly entityId: string; readonly commentId: string; readonly body: string }
   | { readonly kind: "removeComment"; readonly entityType: string; readonly entityId: string; readonly commentId: string }
   | {
@@ -78,6 +113,8 @@ export interface Intent {
   readonly state: "intended" | "done" | "refused" | "absent";
   readonly resultId: string | null;
   readonly intendedAt: Date;
+  /** When its answer failed to come; null while it was not asked for one, or nobody lived to note it. */
+  readonly doubtedAt: Date | null;
 }
 
 const intentColumns = [
@@ -89,6 +126,7 @@ const intentColumns = [
   "state",
   "result_id as resultId",
   "intended_at as intendedAt",
+  "settled_at as doubtedAt",
 ] as const;
 
 /** Writes down what is about to be written, before it is. */
@@ -144,12 +182,44 @@ export async function settleIntent(
     .execute();
 }
 
-/** True when a record with this marker is one that we made, or are about to know that we made. */
-export async function isOurMarker(db: Db | Tx, marker: string): Promise<boolean> {
-  return (await db.selectFrom("intent").select("id").where("marker", "=", marker).executeTakeFirst()) !== undefined;
+/** The answer to a write never came: it stays intended until it was looked for. */
+export async function doubtIntent(tx: Tx, id: number): Promise<void> {
+  await tx.updateTable("intent").set({ settled_at: new Date() }).where("id", "=", id).execute();
 }
 
-function asIntent(row: { operation: Json; id: number; messageId: number; ordinal: number; marker: string; state: Intent["state"]; resultId: string | null; intendedAt: Date }): Intent {
+/** True when a record of a side that carries one of these markers is one that we made there for a twin that still lives, or are about to know that we made. */
+export async function isOurs(db: Db | Tx, sideId: SideId, entityId: string, markers: readonly string[]): Promise<boolean> {
+  if (markers.length === 0) return false;
+  const row = await db
+    .selectFrom("intent")
+    .innerJoin("twin", "twin.id", "intent.twin_id")
+    .select("intent.id")
+    .where("intent.marker", "in", [...markers])
+    .where("intent.side_id", "=", sideId)
+    .where("twin.state", "<>", "ended")
+    // People copy records, markers included: one that became another record is not this one.
+    .where((where) => where.or([where("intent.result_id", "is", null), where("intent.result_id", "=", entityId)]))
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Fields of the records of a type that are being created on a side at this moment, as far as anybody knows. */
+export async function createsUnderWay(db: Db | Tx, sideId: SideId, entityType: string): Promise<Readonly<Record<string, Json>>[]> {
+  const rows = await db.selectFrom("intent").select(intentColumns).where("side_id", "=", sideId).where("state", "=", "intended").execute();
+  return rows.map(asIntent).flatMap(({ operation }) => (operation.kind === "create" && operation.entityType === entityType ? [operation.fields] : []));
+}
+
+function asIntent(row: {
+  operation: Json;
+  id: number;
+  messageId: number;
+  ordinal: number;
+  marker: string;
+  state: Intent["state"];
+  resultId: string | null;
+  intendedAt: Date;
+  doubtedAt: Date | null;
+}): Intent {
   // Written by recordIntents alone, from an IntendedOperation.
   return { ...row, operation: row.operation as unknown as IntendedOperation };
 }

@@ -1,9 +1,11 @@
-import { Migrator, type Migration } from "kysely/migration";
+import { type Migration, Migrator } from "kysely/migration";
 import { openDatabase } from "./database.ts";
 import { up as first } from "./migrations/001-first.ts";
+import { up as found } from "./migrations/002-found.ts";
+import { up as drafts } from "./migrations/003-drafts.ts";
 
 /** Every migration by its name, in order. Written out rather than read from the folder, so that a forgotten one is a compile error. */
-const migrations: Record<string, Migration> = { "001-first": { up: first } };
+const migrations: Record<string, Migration> = { "001-first": { up: first }, "002-found": { up: found }, "003-drafts": { up: drafts } };
 
 /**
  * Brings the database at `url` (postgres://…) to the present schema; does nothing when it is there already.
@@ -17,7 +19,9 @@ export async function migrate(url: string): Promise<void> {
     const { error, results } = await migrator.migrateToLatest();
     if (error !== undefined) {
       const failed = results?.find((result) => result.status === "Error")?.migrationName;
-      throw new Error(`The database schema could not be brought up to date${failed === undefined ? "" : ` (migration ${failed})`}: ${String(error)}`, { cause: error });
+      throw new Error(`The database schema could not be brought up to date${failed === undefined ? "" : ` (migration ${failed})`}: ${String(error)}`, {
+        cause: error,
+      });
     }
   } finally {
     await db.destroy();

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Db, Tx } from "./database.ts";
+import { type Db, jsonText, type Tx } from "./database.ts";
 import type { Direction, SideId, VersionId } from "./schema.ts";
 
 export interface NewVersion {
@@ -10,12 +10,13 @@ export interface NewVersion {
   readonly declarationsHash: string;
   readonly note: string;
   readonly author: string;
+  /** What the check before publishing found. */
+  readonly report?: unknown;
 }
 
 /** Stores the next numbered version and makes it the one that runs. Two publishers at once get different numbers. */
 export async function publishVersion(tx: Tx, version: NewVersion): Promise<{ readonly id: VersionId; readonly number: number }> {
-  // Publishing for one side and direction goes one at a time, or two would draw the same number.
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`rule ${version.sideId} ${version.direction}`}, 0))`.execute(tx);
+  await lockRule(tx, version.sideId, version.direction);
   const last = await tx
     .selectFrom("rule_version")
     .select(({ fn }) => fn.max("number").as("number"))
@@ -34,6 +35,7 @@ export async function publishVersion(tx: Tx, version: NewVersion): Promise<{ rea
       declarations_hash: version.declarationsHash,
       note: version.note,
       author: version.author,
+      report: version.report === undefined ? null : jsonText(version.report),
     })
     .returning("id")
     .executeTakeFirstOrThrow();
@@ -45,8 +47,26 @@ export async function publishVersion(tx: Tx, version: NewVersion): Promise<{ rea
   return { id, number };
 }
 
+/** Publishing for one side and direction goes one at a time, or two would draw the same number. Held until the transaction ends. */
+export async function lockRule(tx: Tx, sideId: SideId, direction: Direction): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`rule ${sideId} ${direction}`}, 0))`.execute(tx);
+}
+
+/** A version as it was published, with what ran. */
+export async function publishedVersion(db: Db | Tx, id: string) {
+  return await db
+    .selectFrom("rule_version")
+    .select(["id", "side_id as sideId", "direction", "number", "source", "code", "declarations_hash as declarationsHash"])
+    .where(sql<boolean>`id = ${id}::uuid`)
+    .executeTakeFirst();
+}
+
 /** The text that runs now, to compare with one about to be published. */
-export async function activeSource(db: Db | Tx, sideId: SideId, direction: Direction): Promise<{ readonly number: number; readonly source: string } | undefined> {
+export async function activeSource(
+  db: Db | Tx,
+  sideId: SideId,
+  direction: Direction,
+): Promise<{ readonly number: number; readonly source: string } | undefined> {
   return await db
     .selectFrom("rule")
     .innerJoin("rule_version", "rule_version.id", "rule.active_version_id")

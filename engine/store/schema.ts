@@ -11,6 +11,7 @@ export type VersionId = Id<"version">;
 export type TwinId = Id<"twin">;
 export type RunId = Id<"run">;
 export type RunnerId = Id<"runner">;
+export type SampleId = Id<"sample">;
 
 type Timestamp = ColumnType<Date, Date | string | undefined, Date | string>;
 type NullableTimestamp = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
@@ -70,6 +71,23 @@ export interface ConnectionTable {
   name: string;
   active: Generated<boolean>;
   created_at: Timestamp;
+  /** How long and how many recorded runs are kept; null for the node's own setting. */
+  keep_runs_days: number | null;
+  keep_runs: number | null;
+}
+
+/** A table of values as runs are given it: see MappingTable of the rules. */
+export interface StoredMapping {
+  readonly outgoing: Readonly<Record<string, Json>>;
+  readonly incoming: Readonly<Record<string, Json>>;
+  readonly otherwise?: Json;
+}
+
+export interface MappingSetTable {
+  /** Of the canonical text of `tables`. */
+  hash: string;
+  tables: JsonColumn<Record<string, StoredMapping>>;
+  created_at: Timestamp;
 }
 
 export interface SideTable {
@@ -79,6 +97,9 @@ export interface SideTable {
   /** Short name, unique within the connection. */
   name: string;
   instance_id: InstanceId;
+  mappings_hash: string | null;
+  /** Names of fields whose values recorded runs must not show. */
+  redact: ColumnType<string[], string | undefined, string>;
 }
 
 /** What is polled: a trigger (a query that starts syncs) or the records already tied (every change of the type, filtered to twins). */
@@ -111,6 +132,65 @@ export interface RuleVersionTable {
   note: string;
   author: string;
   created_at: Timestamp;
+  /** What the check before publishing found; null for versions made before reports were kept. */
+  report: NullableJson;
+}
+
+/** The declarations that versions were checked against, by their hash. */
+export interface DeclarationTable {
+  hash: string;
+  content: string;
+  created_at: Timestamp;
+}
+
+/** A rule's text that somebody works on. One for each side and direction, shared by all who edit. */
+export interface DraftTable {
+  side_id: SideId;
+  direction: Direction;
+  source: string;
+  /** Number of the version that was active when the draft was begun; null when there was none. */
+  based_on: number | null;
+  /** New with each save, never given twice. */
+  revision: Generated<number>;
+  author: string;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+export interface SampleTable {
+  id: Generated<SampleId>;
+  side_id: SideId;
+  direction: Direction;
+  name: string;
+  /** As in a sample file. */
+  content: JsonColumn;
+  pinned: boolean;
+  /** The recorded run that it was made of. */
+  run_id: RunId | null;
+  author: string;
+  updated_at: Timestamp;
+}
+
+/** What the last look at the live schema found about an active rule. */
+export interface DriftTable {
+  side_id: SideId;
+  direction: Direction;
+  /** The version looked at: when another one is active now, the look says nothing. */
+  version_id: VersionId;
+  checked_at: Timestamp;
+  declarations_hash: string | null;
+  changed: boolean;
+  /** Lines of the declarations that went and came. */
+  changes: JsonColumn<{ readonly op: "-" | "+"; readonly text: string }[]>;
+  /** What the active text does wrong now. */
+  breaks: JsonColumn<{ readonly code: string; readonly message: string; readonly line: number; readonly column: number; readonly suggestion?: string }[]>;
+  /** Why the schema could not be read. */
+  problem: NullableJson<Problem>;
+}
+
+export interface ChoreTable {
+  name: string;
+  due_at: Timestamp;
 }
 
 export interface RuleTable {
@@ -179,6 +259,10 @@ export interface MessageTable {
   sequence: number;
   kind: MessageKind;
   body: JsonColumn;
+  /** What the sender held the other side to know before this message; null once settled, and on a first message. */
+  previous: NullableJson;
+  /** The local record as it was before anything was written for this message; null until then, and once settled. */
+  found: NullableJson;
   /** The last message of the other side that the sender had handled: tells edits made at the same time on both sides. */
   basis: number;
   state: MessageState;
@@ -201,6 +285,7 @@ export interface IntentTable {
   result_id: string | null;
   error: NullableJson<Problem>;
   intended_at: Timestamp;
+  /** While still `intended`: when the answer failed to come. */
   settled_at: NullableTimestamp;
 }
 
@@ -224,6 +309,19 @@ export interface RunTable {
   cpu_ms: number;
   wall_ms: number;
   created_at: Timestamp;
+  /** The mapping tables of the input, which is stored without them. */
+  mappings_hash: string | null;
+  withheld: NullableJson<Withheld>;
+}
+
+/** What a recorded run does not show as it was. */
+export interface Withheld {
+  /** Marked fields that were in it. */
+  readonly fields: readonly string[];
+  /** True when a secret of an instance was in it. */
+  readonly secrets: boolean;
+  /** Parts left out because the run was too large: `input.entity.description`. */
+  readonly cut: readonly string[];
 }
 
 export interface FailureTable {
@@ -293,6 +391,12 @@ export interface Database {
   connection: ConnectionTable;
   side: SideTable;
   watch: WatchTable;
+  mapping_set: MappingSetTable;
+  declaration: DeclarationTable;
+  draft: DraftTable;
+  sample: SampleTable;
+  drift: DriftTable;
+  chore: ChoreTable;
   rule_version: RuleVersionTable;
   rule: RuleTable;
   twin: TwinTable;

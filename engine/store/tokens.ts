@@ -24,9 +24,9 @@ export async function replaceToken(db: Db, name: string): Promise<string> {
   return text;
 }
 
-/** True for a token that this node gave out. Looked up by its hash, so that no comparison can be timed. */
-export async function isToken(db: Db, text: string): Promise<boolean> {
-  return (await db.selectFrom("api_token").select("id").where("hash", "=", tokenHash(text)).executeTakeFirst()) !== undefined;
+/** The name of a token that this node gave out. Looked up by its hash, so that no comparison can be timed. */
+export async function tokenName(db: Db, text: string): Promise<string | undefined> {
+  return (await db.selectFrom("api_token").select("name").where("hash", "=", tokenHash(text)).executeTakeFirst())?.name;
 }
 
 function tokenHash(text: string): string {

@@ -66,6 +66,8 @@ export interface KnownRecord {
   readonly twinId: TwinId;
   readonly entityId: string;
   readonly seenVersion: string | null;
+  /** True while its twin has nothing on the other side. */
+  readonly candidate: boolean;
 }
 
 /** Which of these records of one side have twins. */
@@ -74,13 +76,15 @@ export async function twinsOfRecords(db: Db | Tx, sideId: SideId, entityType: st
   const rows = await db
     .selectFrom("twin_side")
     .innerJoin("twin", "twin.id", "twin_side.twin_id")
-    .select(["twin_side.twin_id as twinId", "twin_side.entity_id as entityId", "twin_side.seen_version as seenVersion"])
+    .select(["twin_side.twin_id as twinId", "twin_side.entity_id as entityId", "twin_side.seen_version as seenVersion", "twin.state"])
     .where("twin_side.side_id", "=", sideId)
     .where("twin_side.entity_type", "=", entityType)
     .where("twin_side.entity_id", "in", [...ids])
     .where("twin.state", "<>", "ended")
     .execute();
-  return rows.flatMap((row) => (row.entityId === null ? [] : [{ ...row, entityId: row.entityId }]));
+  return rows.flatMap((row) =>
+    row.entityId === null ? [] : [{ twinId: row.twinId, entityId: row.entityId, seenVersion: row.seenVersion, candidate: row.state === "candidate" }],
+  );
 }
 
 /** Starts twins for records of one side that have none; those that have one by now are left out of the answer. */
@@ -114,7 +118,7 @@ export async function createCandidates(tx: Tx, side: SideRow, entityType: string
       .values(created.map(({ twinId }) => ({ twin_id: twinId, side_id: side.remote.id })))
       .execute();
   }
-  return created.map((row) => ({ ...row, seenVersion: null }));
+  return created.map((row) => ({ ...row, seenVersion: null, candidate: true }));
 }
 
 /** Forgets a twin that never sent anything: the record turned out to be one that we made ourselves. */
@@ -168,7 +172,12 @@ export async function endTwin(tx: Tx, twinId: TwinId): Promise<void> {
 }
 
 /** What was learned about the local record by reading it. */
-export async function recordSeen(tx: Tx, twinId: TwinId, sideId: SideId, seen: { readonly key: string; readonly url: string; readonly version: string }): Promise<void> {
+export async function recordSeen(
+  tx: Tx,
+  twinId: TwinId,
+  sideId: SideId,
+  seen: { readonly key: string; readonly url: string; readonly version: string },
+): Promise<void> {
   await tx
     .updateTable("twin_side")
     .set({ entity_key: seen.key, entity_url: seen.url, seen_version: seen.version })
@@ -178,7 +187,12 @@ export async function recordSeen(tx: Tx, twinId: TwinId, sideId: SideId, seen: {
 }
 
 /** What the other side knows from now on; `sequence` is given when it was told so by a message. */
-export async function recordSent(tx: Tx, twinId: TwinId, sideId: SideId, sent: { readonly replica: Json; readonly hash: string; readonly sequence?: number }): Promise<void> {
+export async function recordSent(
+  tx: Tx,
+  twinId: TwinId,
+  sideId: SideId,
+  sent: { readonly replica: Json; readonly hash: string; readonly sequence?: number },
+): Promise<void> {
   await tx
     .updateTable("twin_side")
     .set({
@@ -229,13 +243,25 @@ export async function loadTraces(db: Db | Tx, ids: readonly TwinId[]): Promise<M
 export async function recordTrace(tx: Tx, twinId: TwinId, trace: Trace): Promise<void> {
   await tx
     .insertInto("trace")
-    .values({ twin_id: twinId, kind: trace.kind, origin_side_id: trace.originSideId, origin_id: trace.originId, mirror_side_id: trace.mirrorSideId, mirror_id: trace.mirrorId })
+    .values({
+      twin_id: twinId,
+      kind: trace.kind,
+      origin_side_id: trace.originSideId,
+      origin_id: trace.originId,
+      mirror_side_id: trace.mirrorSideId,
+      mirror_id: trace.mirrorId,
+    })
     .onConflict((conflict) => conflict.columns(["twin_id", "kind", "origin_side_id", "origin_id"]).doUpdateSet({ mirror_id: trace.mirrorId }))
     .execute();
 }
 
 /** The local record of a twin whose other side goes by `remoteKey` (its key or id). */
-export async function localRecordFor(db: Db | Tx, side: SideRow, remoteKey: string, type?: string): Promise<(RecordRef & { readonly key: string | null }) | undefined> {
+export async function localRecordFor(
+  db: Db | Tx,
+  side: SideRow,
+  remoteKey: string,
+  type?: string,
+): Promise<(RecordRef & { readonly key: string | null }) | undefined> {
   let query = db
     .selectFrom("twin_side as remote")
     .innerJoin("twin_side as local", (join) => join.onRef("local.twin_id", "=", "remote.twin_id").on("local.side_id", "=", side.id))

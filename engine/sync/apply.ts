@@ -1,26 +1,23 @@
-import type { Connector, Entity, EntitySchema } from "../../connectors/connector.ts";
-import { sameJson } from "../replica/canonical.ts";
-import type { Json } from "../replica/json.ts";
+import type { Connector, Entity } from "../../connectors/connector.ts";
+import type { ConnectorError } from "../../connectors/errors.ts";
 import type { ClaimedLane } from "../lanes/lanes.ts";
-import { type ActiveRule, setInstanceStopped, type SideRow } from "../store/configuration.ts";
+import { type ActiveRule, type SideRow, setInstanceStopped } from "../store/configuration.ts";
 import type { Tx } from "../store/database.ts";
-import { type Intent, intentsOf, loadMessages, type Message, settleMessage, storeMessage } from "../store/messages.ts";
+import { type Intent, intentsOf, loadMessages, type Message, settleMessage } from "../store/messages.ts";
 import { type NewRun, recordRuns } from "../store/runs.ts";
 import type { TwinId } from "../store/schema.ts";
-import { loadTraces, loadTwins, recordAcknowledged, recordReceived, recordSeen, recordSent, type Trace, tieRecord, type TwinState } from "../store/twins.ts";
+import { loadTraces, loadTwins, type Trace, type TwinState, tieRecord } from "../store/twins.ts";
 import { watchTwins } from "../store/watches.ts";
-import { wakeRunners } from "../lanes/wake.ts";
 import type { LiveInstance } from "./connector-pool.ts";
-import type { SyncContext } from "./context.ts";
-import { runEffects } from "./effects.ts";
-import { expectedAfter } from "./entity-view.ts";
-import { decideChange, type Decision } from "./incoming.ts";
-import { readMany, waitingDelayMs } from "./observe.ts";
+import { paceOf, type SyncContext } from "./context.ts";
+import { finish, whatTheyKnow } from "./finish.ts";
+import { type Decision, decideChange } from "./incoming.ts";
+import { settleLeftOver } from "./left-over.ts";
+import { readMany } from "./observe.ts";
 import { askOutgoing, type Said } from "./outgoing.ts";
 import { ruleOf } from "./rule-run.ts";
-import { sendReplica } from "./send.ts";
 import { settleError } from "./settle.ts";
-import { type DoneWrites, settleLeftOver, writeAttached, writeRecords } from "./write.ts";
+import { type DoneWrites, writeAttached, writeRecords } from "./write.ts";
 
 /** A lane whose head is a message to be carried into a record of a side. */
 export interface ApplyItem {
@@ -38,10 +35,20 @@ export interface Applying {
   readonly runs: NewRun[];
   /** The intents of earlier tries. */
   intents: readonly Intent[];
-  /** The local record before the write; null on a first sync. */
+  /** The local record as this try found it; null on a first sync. */
   before: Entity | null;
+  /** The same before the first write of any try of this message: what differs from it later is our doing or somebody's edit. Null when this message created the record. */
+  found: Entity | null;
+  /** True when an earlier try created the record and nobody looked at it since: what a person edited meanwhile cannot be told from what was created. */
+  createdUnseen: boolean;
+  /** True once `found` was written down. */
+  kept: boolean;
+  /** Why attachments of the other side could not be fetched there, by their ids. */
+  readonly unfetched: Map<string, ConnectorError>;
   /** What was read before the rule ran, if it differs from what the other side knows: a local edit not yet sent. */
   unsent: Extract<Said, { kind: "replica" }> | undefined;
+  /** True when somebody edited the local record between an earlier try of this message and this one. */
+  editedMeanwhile: boolean;
   decision: Decision | undefined;
   done: DoneWrites;
   after: Entity | undefined;
@@ -67,6 +74,7 @@ export async function apply(context: SyncContext, side: SideRow, instance: LiveI
   await group.each(async (applying) => {
     if (rules.incoming === undefined || rules.outgoing === undefined) return;
     await findUnsent(context, side, rules.outgoing, applying);
+    await findEditedMeanwhile(context, side, connector, rules.outgoing, applying);
     applying.decision = await decideChange(context, side, rules.incoming, connector, applying);
     if (applying.decision.kind === "link") {
       await linkTo(context, side, connector, applying, applying.decision.ref);
@@ -74,13 +82,14 @@ export async function apply(context: SyncContext, side: SideRow, instance: LiveI
     }
     if (applying.decision.kind === "waiting") {
       await context.db.transaction().execute(async (tx) => {
-        await context.lanes.putBack(tx, applying.item.lane, waitingDelayMs, false);
+        await context.lanes.putBack(tx, applying.item.lane, paceOf(context).waitingMs, false);
         await recordRuns(tx, applying.runs);
       });
       group.leave(applying);
     }
   });
   await group.together(async (all) => await writeRecords(context, side, connector, all));
+  await group.together(async (all) => await readCreated(connector, all));
   await group.together(async (all) => await writeAttached(context, side, connector, all));
   await group.together(async (all) => await readAfter(side, connector, all));
   context.passing("apply.read-back");
@@ -162,21 +171,36 @@ async function loadItems(context: SyncContext, side: SideRow, items: readonly Ap
         .catch(async (error: unknown) => await settleError(context, { lane: item.lane, side, twinId: item.twinId, runs: [] }, error));
       continue;
     }
-    loaded.push({
-      item,
-      message,
-      twin,
-      traces: traces.get(twin.id) ?? [],
-      runs: [],
-      intents: intents.filter((intent) => intent.messageId === message.id),
-      before: null,
-      unsent: undefined,
-      decision: undefined,
-      done: { created: undefined, traces: [], touched: new Set(), fields: {} },
-      after: undefined,
-    });
+    loaded.push(beginning({ item, message, twin, traces: traces.get(twin.id) ?? [], intents: intents.filter((intent) => intent.messageId === message.id) }));
   }
   return loaded;
+}
+
+/** A message that nothing was done about yet in this try. */
+export function beginning({ item, message, twin, traces, intents }: Pick<Applying, "item" | "message" | "twin" | "traces" | "intents">): Applying {
+  return {
+    item,
+    message,
+    twin,
+    traces,
+    runs: [],
+    intents,
+    before: null,
+    found: null,
+    createdUnseen: false,
+    kept: false,
+    unfetched: new Map(),
+    unsent: undefined,
+    editedMeanwhile: false,
+    decision: undefined,
+    done: { created: undefined, traces: [], touched: new Set(), fields: {}, landed: {} },
+    after: undefined,
+  };
+}
+
+/** True when this try or an earlier one wrote something for the message. */
+export function hasWritten({ done }: Applying): boolean {
+  return done.created !== undefined || done.touched.size > 0 || Object.keys(done.fields).length > 0;
 }
 
 /** Where the twin's record on this side is, by what was known when it was loaded or by what this try created. */
@@ -189,21 +213,48 @@ async function readBefore(side: SideRow, connector: Connector, all: readonly App
     const ref = localRef(side, applying);
     return ref === undefined ? [] : [{ applying, ref }];
   });
-  const outcomes = await readMany(connector, tied.map(({ ref }) => ref));
+  const outcomes = await readMany(
+    connector,
+    tied.map(({ ref }) => ref),
+  );
   const errors = new Map<Applying, unknown>();
   for (const [index, { applying }] of tied.entries()) {
     const outcome = outcomes[index];
-    if (outcome?.ok === true) applying.before = outcome.entity;
-    else errors.set(applying, outcome?.error ?? new Error("The connector answered fewer records than it was asked for."));
+    if (outcome?.ok === true) {
+      applying.before = outcome.entity;
+      // Written by recordFound alone, from an Entity.
+      const found = applying.message.found as Entity | null;
+      applying.createdUnseen = applying.done.created !== undefined && found === null;
+      applying.found = applying.createdUnseen ? null : (found ?? outcome.entity);
+    } else errors.set(applying, outcome?.error ?? new Error("The connector answered fewer records than it was asked for."));
   }
   return errors;
+}
+
+/** Looks at the records just created that are to get comments or files, which may take a while: a person may edit them meanwhile. */
+async function readCreated(connector: Connector, all: readonly Applying[]): Promise<void> {
+  const created = all.flatMap((applying) => {
+    const ref = applying.done.created;
+    if (ref === undefined || applying.before !== null || applying.decision?.kind !== "change") return [];
+    const { addComments, addAttachments } = applying.decision.change;
+    return addComments.length + addAttachments.length === 0 ? [] : [{ applying, ref }];
+  });
+  const outcomes = await readMany(
+    connector,
+    created.map(({ ref }) => ref),
+  );
+  for (const [index, { applying }] of created.entries()) {
+    const outcome = outcomes[index];
+    // Whatever hinders this will hinder what follows, and is said there.
+    if (outcome?.ok === true) applying.found = outcome.entity;
+  }
 }
 
 /** A person may have edited the local record since it was last looked at: what the other side does not know yet must be told, not buried under what we write now. */
 async function findUnsent(context: SyncContext, side: SideRow, rule: ActiveRule, applying: Applying): Promise<void> {
   const local = applying.twin.sides.get(side.id);
-  if (applying.before === null || local?.sentHash == null) return;
-  const { run, said, fault } = await askOutgoing(context, side, rule, applying.twin, applying.traces, applying.before);
+  if (applying.found === null || local?.sentHash == null) return;
+  const { run, said, fault } = await askOutgoing(context, side, rule, applying.twin, applying.traces, applying.found);
   if (fault !== undefined) {
     applying.runs.push(run);
     throw fault;
@@ -213,8 +264,21 @@ async function findUnsent(context: SyncContext, side: SideRow, rule: ActiveRule,
   applying.unsent = said;
 }
 
+/** After a try that broke off, the record may differ from how that try found it by more than what it wrote. */
+async function findEditedMeanwhile(context: SyncContext, side: SideRow, connector: Connector, rule: ActiveRule, applying: Applying): Promise<void> {
+  if (applying.before === null || (applying.message.found === null && !applying.createdUnseen)) return;
+  const known = await whatTheyKnow(context, side, rule, applying, applying.before, await connector.describe(applying.before.ref.type));
+  applying.editedMeanwhile = known !== undefined && known.expected.hash !== known.actual.hash;
+}
+
 /** Ties the twin to a record that exists already, as the rule asked on the first sync. */
-async function linkTo(context: SyncContext, side: SideRow, connector: Connector, applying: Applying, ref: { readonly type: string; readonly id: string }): Promise<void> {
+async function linkTo(
+  context: SyncContext,
+  side: SideRow,
+  connector: Connector,
+  applying: Applying,
+  ref: { readonly type: string; readonly id: string },
+): Promise<void> {
   const [outcome] = await connector.read([ref]);
   if (outcome?.ok !== true) throw outcome?.error ?? new Error("The connector answered fewer records than it was asked for.");
   await context.db.transaction().execute(async (tx) => {
@@ -223,14 +287,22 @@ async function linkTo(context: SyncContext, side: SideRow, connector: Connector,
   });
   applying.done.created = outcome.entity.ref;
   applying.before = outcome.entity;
+  applying.found = outcome.entity;
 }
 
 async function readAfter(side: SideRow, connector: Connector, all: readonly Applying[]): Promise<Map<Applying, unknown>> {
+  for (const applying of all) {
+    // Nothing was left to do, because an earlier try had done it: what this one found is what came of it.
+    if (applying.decision?.kind !== "change" && hasWritten(applying)) applying.after = applying.before ?? undefined;
+  }
   const written = all.flatMap((applying) => {
     const ref = localRef(side, applying);
     return ref === undefined || applying.decision?.kind !== "change" ? [] : [{ applying, ref }];
   });
-  const outcomes = await readMany(connector, written.map(({ ref }) => ref));
+  const outcomes = await readMany(
+    connector,
+    written.map(({ ref }) => ref),
+  );
   const errors = new Map<Applying, unknown>();
   for (const [index, { applying }] of written.entries()) {
     const outcome = outcomes[index];
@@ -238,92 +310,6 @@ async function readAfter(side: SideRow, connector: Connector, all: readonly Appl
     else errors.set(applying, outcome?.error ?? new Error("The connector answered fewer records than it was asked for."));
   }
   return errors;
-}
-
-/**
- * Records that the message was handled: what the other side knows now, the acknowledgement, the runs, and the next job of the
- * lane, in one transaction. A local edit found on the way is sent in the same transaction.
- */
-async function finish(context: SyncContext, side: SideRow, connector: Connector, rule: ActiveRule, applying: Applying): Promise<void> {
-  const { message, twin, decision } = applying;
-  const local = twin.sides.get(side.id);
-  if (decision === undefined || decision.kind === "waiting" || decision.kind === "link" || local === undefined) throw new Error("A message reached its end without a decision.");
-  const schema = applying.after === undefined ? undefined : await connector.describe(applying.after.ref.type);
-  const known = applying.after === undefined || schema === undefined ? undefined : await whatTheyKnow(context, side, rule, applying, applying.after, schema);
-  await context.db.transaction().execute(async (tx) => {
-    await context.lanes.complete(tx, applying.item.lane);
-    let sequence = local.sentSequence;
-    if (applying.unsent !== undefined) {
-      // Its basis is what had been handled before this message: the edit was made without knowing it.
-      sequence += 1;
-      await sendReplica(context, tx, side, { twinId: twin.id, replica: applying.unsent.replica, hash: applying.unsent.hash, sequence, basis: local.receivedSequence });
-    }
-    await recordReceived(tx, twin.id, side.id, { replica: message.body, sequence: message.sequence });
-    if (known !== undefined) {
-      await recordSent(tx, twin.id, side.id, { replica: known.expected.replica, hash: known.expected.hash });
-      const news = known.actual.hash !== known.expected.hash || (decision.kind === "change" && decision.mergedWithOurs);
-      if (news) {
-        sequence += 1;
-        await sendReplica(context, tx, side, { twinId: twin.id, replica: known.actual.replica, hash: known.actual.hash, sequence, basis: message.sequence });
-      }
-    }
-    const entity = applying.after ?? applying.before;
-    if (entity !== null && entity !== undefined) {
-      // Without knowing what the other side knows, this state has to be looked at once more: no poll may pass over it.
-      const lookAgain = decision.kind === "change" && known === undefined;
-      await recordSeen(tx, twin.id, side.id, { key: entity.key, url: entity.url, version: lookAgain ? "" : entity.version });
-    }
-    await settleMessage(tx, message.id, decision.kind === "skip" ? "skipped" : "applied", decision.kind === "change" ? null : decision.why);
-    await acknowledge(tx, side, applying, sequence + 1, entity ?? null);
-    await recordRuns(tx, applying.runs);
-    if (decision.kind !== "skip") await runEffects(context, tx, side, twin.id, decision.effects);
-    await wakeRunners(tx);
-  });
-}
-
-interface Known {
-  readonly expected: { readonly replica: Json; readonly hash: string };
-  readonly actual: { readonly replica: Json; readonly hash: string };
-}
-
-/** The replica as the other side may take it to be after our write, and as it is. They differ when somebody else changed something. */
-async function whatTheyKnow(context: SyncContext, side: SideRow, rule: ActiveRule, applying: Applying, after: Entity, schema: EntitySchema): Promise<Known | undefined> {
-  const expectedEntity = expectedAfter(after, { before: applying.before, fields: applying.done.fields, touched: applying.done.touched }, schema);
-  const traces = [...applying.traces, ...applying.done.traces];
-  const actual = await askOutgoing(context, side, rule, applying.twin, traces, after);
-  if (actual.said?.kind !== "replica") {
-    // The rule erred or skips such a record: the next look at it will say so by itself.
-    return undefined;
-  }
-  if (sameJson(asJson(expectedEntity), asJson(after))) return { expected: actual.said, actual: actual.said };
-  const expected = await askOutgoing(context, side, rule, applying.twin, traces, expectedEntity);
-  return expected.said?.kind === "replica" ? { expected: expected.said, actual: actual.said } : { expected: actual.said, actual: actual.said };
-}
-
-function asJson(entity: Entity): Json {
-  // An Entity is JSON by its fields; interfaces are not assignable to an index signature.
-  return JSON.parse(JSON.stringify(entity)) as Json;
-}
-
-/** Tells the origin the record's id, key and address here, and the traces of what was mirrored. */
-async function acknowledge(tx: Tx, side: SideRow, applying: Applying, sequence: number, entity: Entity | null): Promise<void> {
-  const { message, twin } = applying;
-  await storeMessage(tx, {
-    connectionId: side.connectionId,
-    twinId: twin.id,
-    fromSideId: side.id,
-    toSideId: side.remote.id,
-    sequence,
-    kind: "ack",
-    body: {
-      of: message.sequence,
-      entity: entity === null ? null : { type: entity.ref.type, id: entity.ref.id, key: entity.key, url: entity.url },
-      traces: applying.done.traces.map((trace) => ({ kind: trace.kind, originId: trace.originId, mirrorId: trace.mirrorId })),
-    },
-    basis: message.sequence,
-    state: "applied",
-  });
-  await recordAcknowledged(tx, twin.id, side.id, sequence);
 }
 
 /** Ties the twin to the record that was created or found for it, and has both sides watched from now on. */

@@ -7,7 +7,8 @@ import { RuleFault } from "./rule-fault.ts";
 export interface Change {
   readonly entityType: string;
   readonly fields: Readonly<Record<string, Json>>;
-  readonly addComments: readonly { readonly body: string; readonly internal: boolean; readonly remoteId: string | null }[];
+  /** `track` is for comments of the rule's own: true for one that is to travel. */
+  readonly addComments: readonly { readonly body: string; readonly internal: boolean; readonly remoteId: string | null; readonly track?: boolean }[];
   readonly editComments: readonly { readonly commentId: string; readonly body: string }[];
   readonly removeComments: readonly string[];
   readonly addAttachments: readonly { readonly remoteId: string; readonly filename: string; readonly mimetype: string; readonly filesize: number }[];
@@ -40,7 +41,8 @@ export function changeMade(before: EntityView, result: Changed, schema: EntitySc
     fields[name] = value;
   }
   if (result.status !== undefined) {
-    if (schema.statusField === undefined) throw new RuleFault("NO_STATUS", `${schema.entityType} has no status that status(${JSON.stringify(result.status)}) could set.`);
+    if (schema.statusField === undefined)
+      throw new RuleFault("NO_STATUS", `${schema.entityType} has no status that status(${JSON.stringify(result.status)}) could set.`);
     const earlier = (before[schema.statusField] ?? null) as Json;
     if (!meansTheSame(earlier, result.status, before.display[schema.statusField])) fields[schema.statusField] = result.status;
     else delete fields[schema.statusField];
@@ -74,7 +76,9 @@ function refuseUnwritable(fields: Readonly<Record<string, Json>>, schema: Entity
       throw new RuleFault("UNKNOWN_FIELD", `${schema.entityType} has no field ${JSON.stringify(name)}, which the incoming rule sets.`, { fields: [name] });
     }
     if (field?.readOnly === true) {
-      throw new RuleFault("READ_ONLY_FIELD", `The field ${name} (${field.label}) of ${schema.entityType} cannot be written; the incoming rule sets it.`, { fields: [name] });
+      throw new RuleFault("READ_ONLY_FIELD", `The field ${name} (${field.label}) of ${schema.entityType} cannot be written; the incoming rule sets it.`, {
+        fields: [name],
+      });
     }
   }
 }
@@ -92,7 +96,12 @@ function commentsMade(before: EntityView, after: EntityAfter): Pick<Change, "add
       continue;
     }
     const remoteId = "remoteId" in comment && typeof comment.remoteId === "string" ? comment.remoteId : null;
-    addComments.push({ body: comment.body, internal: comment.internal === true, remoteId });
+    addComments.push({
+      body: comment.body,
+      internal: comment.internal === true,
+      remoteId,
+      ...("track" in comment && comment.track === true ? { track: true } : {}),
+    });
   }
   return { addComments, editComments, removeComments: [...earlier.keys()].filter((id) => !kept.has(id)) };
 }

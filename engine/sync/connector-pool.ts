@@ -16,6 +16,9 @@ export interface LiveInstance {
   readonly connector: Connector;
 }
 
+/** The instances of a node, each with a connector. */
+export type Instances = Pick<ConnectorPool, "instance" | "fresh" | "secretsOf" | "calls">;
+
 /**
  * Makes connectors on demand and keeps them while the instance's configuration and secrets stay as they are, so that a change
  * takes effect with the next piece of work, on every runner.
@@ -23,7 +26,7 @@ export interface LiveInstance {
 export class ConnectorPool {
   readonly #db: Db;
   readonly #vault: Vault;
-  readonly #kept = new Map<InstanceId, { readonly made: string; readonly connector: Connector }>();
+  readonly #kept = new Map<InstanceId, { readonly made: string; readonly connector: Connector; readonly secrets: readonly string[] }>();
 
   constructor(db: Db, vault: Vault) {
     this.#db = db;
@@ -33,17 +36,40 @@ export class ConnectorPool {
   async instance(id: InstanceId): Promise<LiveInstance> {
     const row = await this.#db.selectFrom("instance").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
     const sealed = await sealedSecretsOf(this.#db, id);
-    const made = canonicalText({ platform: row.platform, config: row.config, secrets: Object.fromEntries(sealed.map((secret) => [secret.name, secret.fingerprint])) });
+    const made = canonicalText({
+      platform: row.platform,
+      config: row.config,
+      secrets: Object.fromEntries(sealed.map((secret) => [secret.name, secret.fingerprint])),
+    });
     let kept = this.#kept.get(id);
     if (kept?.made !== made) {
       const platform = platforms[row.platform];
       if (platform === undefined) throw new Error(`The instance ${row.name} is of the platform ${row.platform}, which this version does not know.`);
-      const secrets = Object.fromEntries(sealed.map((secret) => [secret.name, this.#vault.open(secret.sealed, `${row.name}/${secret.name}`).reveal()]));
+      const secrets = this.#opened(row.name, sealed);
       // The one before is not closed here: work that began with it may still be under way. It holds no more than idle sockets.
-      kept = { made, connector: platform.connect(row.config, secrets) };
+      kept = { made, connector: platform.connect(row.config, secrets), secrets: Object.values(secrets) };
       this.#kept.set(id, kept);
     }
     return { id, name: row.name, platform: row.platform, pollIntervalMs: row.poll_interval_ms, stopped: row.stopped, connector: kept.connector };
+  }
+
+  /** A connector of its own that remembers nothing, for whoever has to see the platform as it is now. The caller closes it. */
+  async fresh(id: InstanceId): Promise<Connector> {
+    const row = await this.#db.selectFrom("instance").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+    const platform = platforms[row.platform];
+    if (platform === undefined) throw new Error(`The instance ${row.name} is of the platform ${row.platform}, which this version does not know.`);
+    const sealed = await sealedSecretsOf(this.#db, id);
+    return platform.connect(row.config, this.#opened(row.name, sealed));
+  }
+
+  #opened(instance: string, sealed: Awaited<ReturnType<typeof sealedSecretsOf>>): Record<string, string> {
+    return Object.fromEntries(sealed.map((secret) => [secret.name, this.#vault.open(secret.sealed, `${instance}/${secret.name}`).reveal()]));
+  }
+
+  /** The texts that nothing recorded about this instance may hold. */
+  async secretsOf(id: InstanceId): Promise<readonly string[]> {
+    if (!this.#kept.has(id)) await this.instance(id);
+    return this.#kept.get(id)?.secrets ?? [];
   }
 
   /** Platform calls made so far, by instance. */

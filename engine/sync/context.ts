@@ -1,15 +1,18 @@
 import type { Logger } from "pino";
 import type { Lanes } from "../lanes/lanes.ts";
+import type { RuleCompiler } from "../rules/compile.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Db } from "../store/database.ts";
-import type { ConnectorPool } from "./connector-pool.ts";
+import type { Instances } from "./connector-pool.ts";
 
 /** What every step of a sync needs. Time, randomness and ids come in here, so that a test can own them. */
 export interface SyncContext {
   readonly db: Db;
   readonly lanes: Lanes;
   readonly sandbox: Sandbox;
-  readonly connectors: ConnectorPool;
+  readonly connectors: Instances;
+  /** Checks rules; made when first asked for. Without it a runner does not look for drift. */
+  readonly compiler?: () => Promise<RuleCompiler>;
   readonly log: Logger;
   readonly now: () => Date;
   /** In [0, 1). */
@@ -17,6 +20,27 @@ export interface SyncContext {
   readonly newId: () => string;
   /** Called at named points of the way of a change; crash tests end the process there. */
   readonly passing: (point: CrashPoint) => void;
+  /** Waiting times other than {@link usualPace}. */
+  readonly pace?: Partial<Pace>;
+}
+
+/** How long to wait for what passes by itself, in milliseconds. */
+export interface Pace {
+  /** While an instance is stopped, its lanes and polls look again this often. */
+  readonly stoppedMs: number;
+  /** How soon a rule that waits for another twin is run again. */
+  readonly waitingMs: number;
+  /**
+   * How long after a write whose answer never came the platform may still be at it: only when so much time has passed is a
+   * write that cannot be found held not to have happened.
+   */
+  readonly doubtMs: number;
+}
+
+export const usualPace: Pace = { stoppedMs: 15_000, waitingMs: 10_000, doubtMs: 10_000 };
+
+export function paceOf(context: Pick<SyncContext, "pace">): Pace {
+  return { ...usualPace, ...context.pace };
 }
 
 /** The places at which a crash must do no harm. */

@@ -20,6 +20,11 @@ export function entityView(entity: Entity): EntityView {
   };
 }
 
+/** A record as it is kept: JSON by its fields, though interfaces are not assignable to an index signature. */
+export function entityJson(entity: Entity): Json {
+  return JSON.parse(JSON.stringify(entity)) as Json;
+}
+
 /** The platform fields of a view or of what a rule made of one. */
 export function fieldsOf(view: { readonly [name: string]: unknown }): Record<string, Json> {
   // Everything beside the own names comes from Entity.fields or passed the result schema: it is JSON.

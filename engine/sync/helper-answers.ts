@@ -79,8 +79,9 @@ function equalTo(wanted: Readonly<Record<string, unknown>>): Condition[] {
   return Object.entries(wanted).map(([field, value]) => ({ field, operator: "=", value: value as Json }));
 }
 
+// What was found can be assigned to a reference field, and those go by `id`.
 function view(entity: Entity): Json {
-  return asJson(entityView(entity));
+  return asJson({ ...entityView(entity), id: entity.ref.id });
 }
 
 /** For values that are JSON by construction but whose interfaces TypeScript does not count as such. */

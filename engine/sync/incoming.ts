@@ -1,11 +1,11 @@
-import type { Connector, EntityRef, EntitySchema } from "../../connectors/connector.ts";
+import type { Connector, EntityRef, EntitySchema, Json } from "../../connectors/connector.ts";
 import { blankEntityView, type Effects, type EntityView, type IncomingResult, type IncomingRunInput } from "../rules/run-input.ts";
 import type { ActiveRule, SideRow } from "../store/configuration.ts";
 import type { Trace } from "../store/twins.ts";
-import type { Applying } from "./apply.ts";
+import { type Applying, hasWritten } from "./apply.ts";
 import { type Change, changeMade, isEmpty, isUntouched, onlyNews } from "./change.ts";
 import type { SyncContext } from "./context.ts";
-import { entityView } from "./entity-view.ts";
+import { entityView, meansTheSame } from "./entity-view.ts";
 import { RuleFault } from "./rule-fault.ts";
 import { ruleName, runIncoming } from "./rule-run.ts";
 
@@ -18,8 +18,8 @@ export type Decision =
       /** True when both sides had edited: the result here is news to the other side. */
       readonly mergedWithOurs: boolean;
     }
-  /** Handled; there is nothing to write. */
-  | { readonly kind: "nothing"; readonly why: string; readonly effects: Effects }
+  /** Handled; there is nothing to write (any more, if an earlier try wrote it). */
+  | { readonly kind: "nothing"; readonly why: string; readonly effects: Effects; readonly mergedWithOurs: boolean }
   | { readonly kind: "skip"; readonly why: string }
   /** Tie to this existing record, then ask again. */
   | { readonly kind: "link"; readonly ref: EntityRef }
@@ -33,12 +33,12 @@ export async function decideChange(context: SyncContext, side: SideRow, rule: Ac
     direction: "incoming",
     replica: message.body,
     previous: twin.sides.get(side.id)?.received ?? null,
-    // A record that an earlier try of this first message created does not end the first sync.
-    firstSync: applying.before === null || (applying.done.created !== undefined && twin.sides.get(side.id)?.received == null),
+    // A record that an earlier try of this first message created, or tied to, does not end the first sync.
+    firstSync: applying.before === null || (twin.sides.get(side.id)?.received == null && twin.sides.get(side.id)?.sent == null),
     entity: before,
     traces: { comments: traceTable(side, applying.traces, "comment"), attachments: traceTable(side, applying.traces, "attachment") },
     connection: { name: side.connectionName, local: side.name, remote: side.remote.name },
-    mappings: {},
+    mappings: rule.mappings,
     now: context.now().getTime(),
     seed: context.newId(),
   };
@@ -47,41 +47,87 @@ export async function decideChange(context: SyncContext, side: SideRow, rule: Ac
   if (result.kind === "waiting") return { kind: "waiting", remoteKey: result.remoteKey };
   if (applying.before === null && result.effects.linkTo !== undefined) return { kind: "link", ref: result.effects.linkTo };
   if (applying.before === null) {
-    if (isUntouched(result)) return { kind: "nothing", why: "The incoming rule left the new entity untouched; nothing was created.", effects: result.effects };
+    if (isUntouched(result))
+      return { kind: "nothing", why: "The incoming rule left the new entity untouched; nothing was created.", effects: result.effects, mergedWithOurs: false };
     if (result.entity.entityType === "") {
-      throw new RuleFault("NO_ENTITY_TYPE", `${ruleName(side, "incoming")} (version ${rule.number}) sets fields of a new entity but no entity.entityType.`, { rule: ruleName(side, "incoming"), version: rule.number });
+      throw new RuleFault("NO_ENTITY_TYPE", `${ruleName(side, "incoming")} (version ${rule.number}) sets fields of a new entity but no entity.entityType.`, {
+        rule: ruleName(side, "incoming"),
+        version: rule.number,
+      });
     }
   } else if (result.entity.entityType !== before.entityType) {
-    throw new RuleFault("ENTITY_TYPE_CHANGED", `${ruleName(side, "incoming")} (version ${rule.number}) turns the ${before.entityType} ${before.key} into a ${result.entity.entityType}; a record keeps its type.`, {
-      rule: ruleName(side, "incoming"),
-      version: rule.number,
-    });
+    throw new RuleFault(
+      "ENTITY_TYPE_CHANGED",
+      `${ruleName(side, "incoming")} (version ${rule.number}) turns the ${before.entityType} ${before.key} into a ${result.entity.entityType}; a record keeps its type.`,
+      {
+        rule: ruleName(side, "incoming"),
+        version: rule.number,
+      },
+    );
   }
   const schema = await connector.describe(result.entity.entityType);
-  const change = changeMade(before, result, schema);
+  const change = withoutCarriedOut(changeMade(before, result, schema), applying);
   const both = editedOnBothSides(side, applying);
   const news = both ? onlyNews(change, await fromPrevious(context, side, rule, applying, input, before, schema)) : change;
-  if (applying.before !== null && isEmpty(news)) return { kind: "nothing", why: "The incoming rule changed nothing.", effects: result.effects };
   // One side has to have the last word where both edited the same field, or they would swap values: the left one tells its result again.
-  return { kind: "change", change: news, effects: result.effects, mergedWithOurs: both && side.position === "left" };
+  const mergedWithOurs = both && side.position === "left";
+  if (applying.before !== null && isEmpty(news)) {
+    return { kind: "nothing", why: "The incoming rule changed nothing.", effects: result.effects, mergedWithOurs: mergedWithOurs && hasWritten(applying) };
+  }
+  return { kind: "change", change: news, effects: result.effects, mergedWithOurs };
+}
+
+/** Leaves out fields that an earlier try of this message wrote: if they hold something else by now, somebody has edited them since. */
+function withoutCarriedOut(change: Change, { done, found, before }: Applying): Change {
+  const isCarriedOut = (name: string, value: Json): boolean => {
+    if (name in done.landed) return meansTheSame(done.landed[name] ?? null, value);
+    // Nobody knows whether this one was written. A field that is still as it was found was not.
+    if (!(name in done.fields) || found === null || before === null) return false;
+    return meansTheSame(done.fields[name] ?? null, value) && !meansTheSame(before.fields[name] ?? null, found.fields[name] ?? null);
+  };
+  return { ...change, fields: Object.fromEntries(Object.entries(change.fields).filter(([name, value]) => !isCarriedOut(name, value))) };
 }
 
 /** True when the sender made this message without knowing our latest replica. */
 function editedOnBothSides(side: SideRow, applying: Applying): boolean {
   if (applying.before === null) return false;
-  if (applying.unsent !== undefined) return true;
+  if (applying.unsent !== undefined || applying.editedMeanwhile) return true;
   return (applying.twin.sides.get(side.id)?.replicaSequence ?? 0) > applying.message.basis;
 }
 
-/** What the same rule makes of the same record with the replica before: the part of its change that is not news. */
-async function fromPrevious(context: SyncContext, side: SideRow, rule: ActiveRule, applying: Applying, input: IncomingRunInput, before: EntityView, schema: EntitySchema): Promise<Change> {
-  const nothing: Change = { entityType: before.entityType, fields: {}, addComments: [], editComments: [], removeComments: [], addAttachments: [], removeAttachments: [] };
-  if (input.previous === null) return nothing;
-  const result = await resultOf(context, side, rule, applying, { ...input, replica: input.previous }, false);
+/** What the same rule makes of the same record with what the sender held us to know before: the part of its change that is not news. */
+async function fromPrevious(
+  context: SyncContext,
+  side: SideRow,
+  rule: ActiveRule,
+  applying: Applying,
+  input: IncomingRunInput,
+  before: EntityView,
+  schema: EntitySchema,
+): Promise<Change> {
+  const nothing: Change = {
+    entityType: before.entityType,
+    fields: {},
+    addComments: [],
+    editComments: [],
+    removeComments: [],
+    addAttachments: [],
+    removeAttachments: [],
+  };
+  const { previous } = applying.message;
+  if (previous === null) return nothing;
+  const result = await resultOf(context, side, rule, applying, { ...input, replica: previous }, false);
   return result.kind === "changed" && result.entity.entityType === before.entityType ? changeMade(before, result, schema) : nothing;
 }
 
-async function resultOf(context: SyncContext, side: SideRow, rule: ActiveRule, applying: Applying, input: IncomingRunInput, record: boolean): Promise<Exclude<IncomingResult, { kind: "failed" }>> {
+async function resultOf(
+  context: SyncContext,
+  side: SideRow,
+  rule: ActiveRule,
+  applying: Applying,
+  input: IncomingRunInput,
+  record: boolean,
+): Promise<Exclude<IncomingResult, { kind: "failed" }>> {
   const { run, result, fault } = await runIncoming(context, side, rule, applying.twin.id, input);
   if (record || fault !== undefined) applying.runs.push(run);
   if (result === undefined) throw fault ?? new Error("A run ended with neither result nor fault.");
@@ -98,4 +144,3 @@ function traceTable(side: SideRow, traces: readonly Trace[], kind: Trace["kind"]
   }
   return table;
 }
-

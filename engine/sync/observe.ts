@@ -1,22 +1,27 @@
 import type { Connector, Entity } from "../../connectors/connector.ts";
 import type { ClaimedLane } from "../lanes/lanes.ts";
-import { type ActiveRule, setInstanceStopped, type SideRow } from "../store/configuration.ts";
-import { isOurMarker } from "../store/messages.ts";
+import { type ActiveRule, type SideRow, setInstanceStopped } from "../store/configuration.ts";
 import { recordRuns } from "../store/runs.ts";
 import type { TwinId } from "../store/schema.ts";
 import { dropCandidate, loadTraces, loadTwins, recordSeen, type Trace, type TwinState } from "../store/twins.ts";
 import type { LiveInstance } from "./connector-pool.ts";
-import type { SyncContext } from "./context.ts";
+import { paceOf, type SyncContext } from "./context.ts";
 import { runEffects } from "./effects.ts";
+import { makerOf } from "./maker.ts";
 import { askOutgoing } from "./outgoing.ts";
 import { ruleOf } from "./rule-run.ts";
 import { sendReplica } from "./send.ts";
 import { settleError } from "./settle.ts";
 
+/** How soon a record is looked at again that a create under way may turn out to have made, in milliseconds. */
+const undecidedDelayMs = 1_000;
+
 /** A lane whose head asks to look at one record of a side. */
 export interface ObserveItem {
   readonly lane: ClaimedLane;
   readonly twinId: TwinId;
+  /** Send the replica even if the other side is held to know it. */
+  readonly anyway: boolean;
 }
 
 /**
@@ -31,13 +36,20 @@ export async function observe(context: SyncContext, side: SideRow, instance: Liv
     const twin = twins.get(item.twinId);
     const ref = twin?.sides.get(side.id)?.ref;
     // The twin gave way or ended meanwhile: nothing to look at any more.
-    if (twin === undefined || twin.state === "ended" || ref == null) await context.db.transaction().execute(async (tx) => await context.lanes.complete(tx, item.lane)).catch((error) => fail(context, side, item, error));
+    if (twin === undefined || twin.state === "ended" || ref == null)
+      await context.db
+        .transaction()
+        .execute(async (tx) => await context.lanes.complete(tx, item.lane))
+        .catch((error) => fail(context, side, item, error));
     else readable.push({ item, twin, ref });
   }
   if (readable.length === 0) return;
   try {
     const rule = await ruleOf(context, side, "outgoing");
-    const outcomes = await readMany(instance.connector, readable.map(({ ref }) => ref));
+    const outcomes = await readMany(
+      instance.connector,
+      readable.map(({ ref }) => ref),
+    );
     if (instance.stopped !== null) await setInstanceStopped(context.db, instance.id, null);
     context.passing("observe.read");
     await Promise.all(
@@ -65,10 +77,23 @@ export async function readMany(connector: Connector, refs: readonly { type: stri
   return parts.flat();
 }
 
-async function observeOne(context: SyncContext, side: SideRow, rule: ActiveRule, item: ObserveItem, twin: TwinState, traces: readonly Trace[], entity: Entity): Promise<void> {
-  if (twin.state === "candidate" && entity.marker !== undefined && (await isOurMarker(context.db, entity.marker))) {
-    // We made this record for a message that is still being applied; a poll saw it first. Its twin is the other one.
+async function observeOne(
+  context: SyncContext,
+  side: SideRow,
+  rule: ActiveRule,
+  item: ObserveItem,
+  twin: TwinState,
+  traces: readonly Trace[],
+  entity: Entity,
+): Promise<void> {
+  const maker = twin.state === "candidate" && (twin.sides.get(side.id)?.sentSequence ?? 0) === 0 ? await makerOf(context.db, side, entity) : "somebody";
+  if (maker !== "somebody") {
     await context.db.transaction().execute(async (tx) => {
+      if (maker === "perhaps us") {
+        await context.lanes.putBack(tx, item.lane, undecidedDelayMs, false);
+        return;
+      }
+      // We made this record for a message that is still being applied; a poll saw it first. Its twin is the other one.
       await context.lanes.complete(tx, item.lane);
       await dropCandidate(tx, twin.id);
     });
@@ -82,10 +107,10 @@ async function observeOne(context: SyncContext, side: SideRow, rule: ActiveRule,
   const local = twin.sides.get(side.id);
   context.passing("observe.before-send");
   await context.db.transaction().execute(async (tx) => {
-    if (said.kind === "waiting") await context.lanes.putBack(tx, item.lane, waitingDelayMs, false);
+    if (said.kind === "waiting") await context.lanes.putBack(tx, item.lane, paceOf(context).waitingMs, false);
     else await context.lanes.complete(tx, item.lane);
     await recordSeen(tx, twin.id, side.id, { key: entity.key, url: entity.url, version: entity.version });
-    const news = said.kind === "replica" && said.hash !== local?.sentHash;
+    const news = said.kind === "replica" && (item.anyway || said.hash !== local?.sentHash);
     await recordRuns(tx, [news || said.kind !== "replica" ? run : { ...run, reason: "The replica equals the last one sent; nothing was sent." }]);
     if (said.kind !== "replica") return;
     if (news) {
@@ -93,6 +118,7 @@ async function observeOne(context: SyncContext, side: SideRow, rule: ActiveRule,
         twinId: twin.id,
         replica: said.replica,
         hash: said.hash,
+        previous: local?.sent ?? null,
         sequence: (local?.sentSequence ?? 0) + 1,
         basis: local?.receivedSequence ?? 0,
       });
@@ -101,9 +127,6 @@ async function observeOne(context: SyncContext, side: SideRow, rule: ActiveRule,
   });
   context.passing("observe.sent");
 }
-
-/** How soon a rule that waits for another twin is run again, in milliseconds. */
-export const waitingDelayMs = 10_000;
 
 async function fail(context: SyncContext, side: SideRow, item: ObserveItem, error: unknown): Promise<void> {
   await settleError(context, { lane: item.lane, side, twinId: item.twinId, runs: [] }, error);

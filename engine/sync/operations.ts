@@ -1,39 +1,48 @@
 import type { RuleCompiler } from "../rules/compile.ts";
-import { listSides, listTriggers, type SideRow } from "../store/configuration.ts";
+import { listSides, type SideRow } from "../store/configuration.ts";
 import type { Direction, TwinId } from "../store/schema.ts";
 import type { SyncContext } from "./context.ts";
 import { startSync } from "./effects.ts";
-import { checkRule, publish, schemasOf } from "./publish.ts";
-import { ruleName } from "./rule-run.ts";
-
-/** Somebody named a connection, a side or a record that is not there. */
-export class UnknownName extends Error {
-  override readonly name = "UnknownName";
-}
+import { publishText } from "./publishing.ts";
+import { UnknownName } from "./unknown-name.ts";
 
 export async function sideNamed(context: SyncContext, connection: string, side: string): Promise<SideRow> {
   const sides = (await listSides(context.db)).filter((row) => row.connectionName === connection);
   if (sides.length === 0) throw new UnknownName(`There is no connection ${connection}.`);
   const found = sides.find((row) => row.name === side);
-  if (found === undefined) throw new UnknownName(`The connection ${connection} has no side ${side}; its sides are ${sides.map((row) => row.name).join(" and ")}.`);
+  if (found === undefined)
+    throw new UnknownName(`The connection ${connection} has no side ${side}; its sides are ${sides.map((row) => row.name).join(" and ")}.`);
   return found;
 }
 
-/** Checks a rule against the live schema of its side and publishes it as the next version. Throws RuleRefused when it does not check. */
+/**
+ * Checks a rule against the live schema of its side and publishes it as the next version. Throws RuleRefused when it does not
+ * check, SamplesFail when pinned samples fail and `despite` does not say why to publish all the same, OutOfDate when another
+ * version than `basedOn` (if given) is active.
+ */
 export async function publishTo(
   context: SyncContext,
   compiler: RuleCompiler,
-  rule: { readonly connection: string; readonly side: string; readonly direction: Direction; readonly source: string; readonly note: string; readonly author: string },
+  rule: {
+    readonly connection: string;
+    readonly side: string;
+    readonly direction: Direction;
+    readonly source: string;
+    readonly note: string;
+    readonly author: string;
+    readonly despite?: string | undefined;
+    readonly basedOn?: number | null | undefined;
+  },
 ): Promise<{ readonly id: string; readonly number: number }> {
   const side = await sideNamed(context, rule.connection, rule.side);
-  const { connector } = await context.connectors.instance(side.instanceId);
-  const types = (await listTriggers(context.db)).filter((trigger) => trigger.sideId === side.id).map((trigger) => trigger.entityType);
-  const checked = await checkRule(compiler, await schemasOf(connector, types), { name: ruleName(side, rule.direction), direction: rule.direction, source: rule.source });
-  return await context.db.transaction().execute(async (tx) => await publish(tx, side.id, checked, { note: rule.note, author: rule.author }));
+  return await publishText(context, async () => compiler, side, rule, rule);
 }
 
 /** Finds a record on a side's platform and queues a look at it. Returns its twin, started if there was none. */
-export async function syncByKey(context: SyncContext, wanted: { readonly connection: string; readonly side: string; readonly entityType: string; readonly key: string }): Promise<TwinId> {
+export async function syncByKey(
+  context: SyncContext,
+  wanted: { readonly connection: string; readonly side: string; readonly entityType: string; readonly key: string },
+): Promise<TwinId> {
   const side = await sideNamed(context, wanted.connection, wanted.side);
   const { connector, name } = await context.connectors.instance(side.instanceId);
   const ref = await connector.findByKey(wanted.entityType, wanted.key);

@@ -32,7 +32,7 @@ export async function askOutgoing(context: SyncContext, side: SideRow, rule: Act
     previous: twin.sides.get(side.id)?.sent ?? null,
     firstSync: twin.state !== "tied",
     connection: { name: side.connectionName, local: side.name, remote: side.remote.name },
-    mappings: {},
+    mappings: rule.mappings,
     now: context.now().getTime(),
     seed: context.newId(),
   });

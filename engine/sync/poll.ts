@@ -1,12 +1,12 @@
 import { ConnectorError } from "../../connectors/errors.ts";
 import { wakeRunners } from "../lanes/wake.ts";
-import { setInstanceStopped, type SideRow } from "../store/configuration.ts";
+import { type SideRow, setInstanceStopped } from "../store/configuration.ts";
 import { createCandidates, type KnownRecord, twinsOfRecords } from "../store/twins.ts";
 import { advanceWatch, type ClaimedWatch, releaseWatch, restartWatch } from "../store/watches.ts";
 import type { LiveInstance } from "./connector-pool.ts";
-import type { SyncContext } from "./context.ts";
+import { paceOf, type SyncContext } from "./context.ts";
 import { observeJob } from "./jobs.ts";
-import { delayAfter, stoppedDelayMs } from "./settle.ts";
+import { delayAfter } from "./settle.ts";
 
 const pageSize = 200;
 /** Pages read in one go; what is left waits for the next turn, so that one busy watch cannot hold a runner for ever. */
@@ -21,16 +21,31 @@ export async function poll(context: SyncContext, side: SideRow, instance: LiveIn
   try {
     let cursor = watch.cursor;
     for (let page = 0; page < pagesAtOnce; page++) {
-      const found = await instance.connector.poll({ entityType: watch.entityType, query: watch.query }, cursor ?? undefined, pageSize, watch.since.toISOString());
+      const found = await instance.connector.poll(
+        { entityType: watch.entityType, query: watch.query },
+        cursor ?? undefined,
+        pageSize,
+        watch.since.toISOString(),
+      );
       const ours = await context.db.transaction().execute(async (tx) => {
         if (!(await advanceWatch(tx, watch, found.cursor))) return false;
         const versions = new Map(found.changes.map((change) => [change.ref.id, change.version]));
         const ids = [...versions.keys()];
         const known = await twinsOfRecords(tx, side.id, watch.entityType, ids);
         const withTwin = new Set(known.map((record) => record.entityId));
-        const started = watch.kind === "trigger" ? await createCandidates(tx, side, watch.entityType, ids.filter((id) => !withTwin.has(id))) : [];
+        const started =
+          watch.kind === "trigger"
+            ? await createCandidates(
+                tx,
+                side,
+                watch.entityType,
+                ids.filter((id) => !withTwin.has(id)),
+              )
+            : [];
         // A state that was handled already, most often the one that we brought about ourselves, needs no look.
-        const news = [...known, ...started].filter((record: KnownRecord) => record.seenVersion === null || record.seenVersion !== versions.get(record.entityId));
+        const news = [...known, ...started].filter(
+          (record: KnownRecord) => record.seenVersion === null || record.seenVersion !== versions.get(record.entityId),
+        );
         await context.lanes.enqueue(
           tx,
           news.map((record) => observeJob({ connectionId: side.connectionId, twinId: record.twinId, sideId: side.id })),
@@ -60,6 +75,8 @@ async function pollFailed(context: SyncContext, side: SideRow, instance: LiveIns
   context.log.warn({ ...where, code: error.code }, error.message);
   if (error.code === "AUTH_EXPIRED" || error.code === "AUTH_CONFIG") await setInstanceStopped(context.db, instance.id, problem);
   if (error.code === "CURSOR_LOST") await restartWatch(context.db, watch, lostCursorBackMs);
-  const delay = error.retryAfterMs ?? (error.code === "AUTH_EXPIRED" || error.code === "AUTH_CONFIG" ? stoppedDelayMs : Math.max(instance.pollIntervalMs, delayAfter(context, 2)));
+  const delay =
+    error.retryAfterMs ??
+    (error.code === "AUTH_EXPIRED" || error.code === "AUTH_CONFIG" ? paceOf(context).stoppedMs : Math.max(instance.pollIntervalMs, delayAfter(context, 2)));
   await releaseWatch(context.db, watch, delay, problem);
 }

@@ -1,12 +1,21 @@
 import { z } from "zod";
 import type { Json } from "../replica/json.ts";
-import { type IncomingResult, type IncomingRunInput, incomingResult, type OutgoingResult, type OutgoingRunInput, outgoingResult, runInputAsJson } from "../rules/run-input.ts";
+import {
+  type IncomingResult,
+  type IncomingRunInput,
+  incomingResult,
+  type OutgoingResult,
+  type OutgoingRunInput,
+  outgoingResult,
+  runInputAsJson,
+} from "../rules/run-input.ts";
 import type { Completion } from "../sandbox/completion.ts";
 import { type ActiveRule, activeRule, type SideRow } from "../store/configuration.ts";
 import type { NewRun } from "../store/runs.ts";
 import type { Direction, RunId, TwinId } from "../store/schema.ts";
 import type { SyncContext } from "./context.ts";
 import { answerCalls } from "./helper-answers.ts";
+import { recordable } from "./redaction.ts";
 import { RuleFault } from "./rule-fault.ts";
 
 /** The rule that a side runs now, or a fault that says that there is none. */
@@ -29,13 +38,30 @@ export interface RunOutcome<Result> {
 }
 
 /** Runs an outgoing rule. Never throws for what the rule does; the run is handed back to be recorded with what follows from it. */
-export async function runOutgoing(context: SyncContext, side: SideRow, rule: ActiveRule, twinId: TwinId, input: OutgoingRunInput): Promise<RunOutcome<OutgoingResult>> {
-  return await run(context, side, rule, twinId, input, outgoingResult);
+export async function runOutgoing(
+  context: SyncContext,
+  side: SideRow,
+  rule: ActiveRule,
+  twinId: TwinId,
+  input: OutgoingRunInput,
+): Promise<RunOutcome<OutgoingResult>> {
+  return await recorded(context, side, rule, await run(context, side, rule, twinId, input, outgoingResult));
 }
 
 /** Runs an incoming rule, likewise. */
-export async function runIncoming(context: SyncContext, side: SideRow, rule: ActiveRule, twinId: TwinId, input: IncomingRunInput): Promise<RunOutcome<IncomingResult>> {
-  return await run(context, side, rule, twinId, input, incomingResult);
+export async function runIncoming(
+  context: SyncContext,
+  side: SideRow,
+  rule: ActiveRule,
+  twinId: TwinId,
+  input: IncomingRunInput,
+): Promise<RunOutcome<IncomingResult>> {
+  return await recorded(context, side, rule, await run(context, side, rule, twinId, input, incomingResult));
+}
+
+/** What is kept of the run is not always all of it; the result is. */
+async function recorded<Result>(context: SyncContext, side: SideRow, rule: ActiveRule, outcome: RunOutcome<Result>): Promise<RunOutcome<Result>> {
+  return { ...outcome, run: await recordable(context, side, rule, outcome.run) };
 }
 
 async function run<Result extends OutgoingResult | IncomingResult>(
@@ -48,7 +74,9 @@ async function run<Result extends OutgoingResult | IncomingResult>(
 ): Promise<RunOutcome<Result>> {
   const id = context.newId() as RunId;
   const name = ruleName(side, input.direction);
-  const completion = await context.sandbox.run({ versionId: rule.versionId, name, code: rule.code }, runInputAsJson(input), (calls) => answerCalls(context, side, calls));
+  const completion = await context.sandbox.run({ versionId: rule.versionId, name, code: rule.code }, runInputAsJson(input), (calls) =>
+    answerCalls(context, side, calls),
+  );
   const record = (outcome: NewRun["outcome"], reason: string | null, output: unknown, error: Json | null): NewRun => ({
     id,
     connectionId: side.connectionId,
@@ -72,7 +100,12 @@ async function run<Result extends OutgoingResult | IncomingResult>(
   }
   const parsed = schema.safeParse(completion.value);
   if (!parsed.success) {
-    const fault = new RuleFault("BAD_RESULT", `${name} (version ${rule.number}) gave a result that cannot be used: ${z.prettifyError(parsed.error)}`, { rule: name, version: rule.number }, id);
+    const fault = new RuleFault(
+      "BAD_RESULT",
+      `${name} (version ${rule.number}) gave a result that cannot be used: ${z.prettifyError(parsed.error)}`,
+      { rule: name, version: rule.number },
+      id,
+    );
     return { run: record("error", fault.message, null, { code: fault.code, message: fault.message }), result: undefined, fault };
   }
   const result = parsed.data;
@@ -92,7 +125,14 @@ function faultOf(name: string, rule: ActiveRule, completion: Extract<Completion,
   return new RuleFault(
     error.code,
     `${name} (version ${rule.number}${place}): ${error.message}`,
-    { rule: name, version: rule.number, kind: error.kind, ...(error.line === undefined ? {} : { line: error.line }), ...(error.column === undefined ? {} : { column: error.column }), frames: [...error.frames] },
+    {
+      rule: name,
+      version: rule.number,
+      kind: error.kind,
+      ...(error.line === undefined ? {} : { line: error.line }),
+      ...(error.column === undefined ? {} : { column: error.column }),
+      frames: [...error.frames],
+    },
     runId,
   );
 }

@@ -1,16 +1,17 @@
+import { type ClaimedLane, LeaseLost } from "../lanes/lanes.ts";
 import { listenForWork } from "../lanes/wake.ts";
-import type { ClaimedLane } from "../lanes/lanes.ts";
 import { listSides, type SideRow } from "../store/configuration.ts";
 import { beat, registerRunner, strikeOffDead, unregisterRunner } from "../store/runners.ts";
 import { forgetRuns } from "../store/runs.ts";
 import type { RunnerId, SideId } from "../store/schema.ts";
 import { claimWatches, freeWatchesOf } from "../store/watches.ts";
 import { apply } from "./apply.ts";
-import type { SyncContext } from "./context.ts";
+import { paceOf, type SyncContext } from "./context.ts";
+import { hourlyDriftCheck } from "./drift.ts";
 import { parseJob } from "./jobs.ts";
 import { observe } from "./observe.ts";
 import { poll } from "./poll.ts";
-import { settleError, stoppedDelayMs } from "./settle.ts";
+import { settleError } from "./settle.ts";
 
 export interface RunnerOptions {
   /** For hints that there is work; without it the runner only looks by itself. */
@@ -22,8 +23,9 @@ export interface RunnerOptions {
   readonly groupsAtOnce?: number;
   /** How long to sleep when there was nothing to do and nobody gave a hint, in milliseconds. */
   readonly idleMs?: number;
-  /** How long recorded runs are kept, in days. */
+  /** How long recorded runs are kept, in days, and how many of a connection, where it says nothing of its own. */
   readonly keepRunsDays?: number;
+  readonly keepRuns?: number;
 }
 
 const housekeepingMs = 2_000;
@@ -41,13 +43,17 @@ export class Runner {
   readonly #groupsAtOnce: number;
   readonly #idleMs: number;
   readonly #keepRunsDays: number;
-  readonly #held = new Set<string>();
+  readonly #keepRuns: number;
+  /** By key, the claim: a lane may be finished and claimed anew while the rest of its first group is still being worked. */
+  readonly #held = new Map<string, number>();
   readonly #busy = new Set<Promise<void>>();
   readonly #polling = new Set<Promise<void>>();
   #stopping = false;
   #wake: () => void = () => undefined;
   #loop: Promise<void> = Promise.resolve();
   #timers: NodeJS.Timeout[] = [];
+  /** Housekeeping under way: what it needs must not be closed under it. */
+  readonly #chores = new Set<Promise<void>>();
   #listener: { close(): Promise<void> } | undefined;
 
   private constructor(id: RunnerId, context: SyncContext, options: RunnerOptions) {
@@ -58,6 +64,7 @@ export class Runner {
     this.#groupsAtOnce = options.groupsAtOnce ?? 4;
     this.#idleMs = options.idleMs ?? 1_000;
     this.#keepRunsDays = options.keepRunsDays ?? 30;
+    this.#keepRuns = options.keepRuns ?? 100_000;
   }
 
   static async start(context: SyncContext, options: RunnerOptions = {}): Promise<Runner> {
@@ -65,8 +72,9 @@ export class Runner {
     await runner.#housekeep();
     if (options.databaseUrl !== undefined) runner.#listener = await listenForWork(options.databaseUrl, () => runner.#wake());
     runner.#every(housekeepingMs, async () => await runner.#housekeep());
-    runner.#every(Math.floor(runner.#leaseMs / 3), async () => await context.lanes.renew(runner.id, [...runner.#held], runner.#leaseMs));
+    runner.#every(Math.floor(runner.#leaseMs / 3), async () => await context.lanes.renew(runner.id, [...runner.#held.keys()], runner.#leaseMs));
     runner.#every(forgettingMs, async () => await runner.#forget());
+    runner.#every(forgettingMs, async () => await hourlyDriftCheck(context, () => runner.#stopping));
     runner.#loop = runner.#work();
     return runner;
   }
@@ -78,6 +86,7 @@ export class Runner {
     await this.#loop;
     await Promise.all([...this.#busy, ...this.#polling]);
     for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all(this.#chores);
     await this.#listener?.close();
     await unregisterRunner(this.#context.db, this.id);
   }
@@ -124,13 +133,13 @@ export class Runner {
   async #startGroups(): Promise<boolean> {
     const lanes = await this.#context.lanes.claim(this.id, this.#lanesAtOnce, this.#leaseMs);
     if (lanes.length === 0) return false;
-    for (const lane of lanes) this.#held.add(lane.key);
+    for (const lane of lanes) this.#held.set(lane.key, lane.fence);
     const sides = await this.#sides();
     for (const group of grouped(lanes)) {
       const working = this.#workGroup(sides.get(group.sideId), group)
         .catch((error: unknown) => this.#context.log.error({ err: error }, "A group of lanes could not be worked; they are freed when their leases end."))
         .finally(() => {
-          for (const lane of group.lanes) this.#held.delete(lane.key);
+          for (const lane of group.lanes) if (this.#held.get(lane.key) === lane.fence) this.#held.delete(lane.key);
           this.#busy.delete(working);
         });
       this.#busy.add(working);
@@ -152,11 +161,23 @@ export class Runner {
       }
       const instance = await context.connectors.instance(side.instanceId);
       if (instance.stopped !== null && !this.#mayProbe(side)) {
-        await this.#putOff(group, stoppedDelayMs);
+        await this.#putOff(group, paceOf(context).stoppedMs);
         return;
       }
-      if (group.kind === "observe") await observe(context, side, instance, jobs.map(({ lane, job }) => ({ lane, twinId: job.twinId })));
-      else await apply(context, side, instance, jobs.flatMap(({ lane, job }) => (job.kind === "apply" ? [{ lane, twinId: job.twinId, messageId: job.messageId }] : [])));
+      if (group.kind === "observe")
+        await observe(
+          context,
+          side,
+          instance,
+          jobs.map(({ lane, job }) => ({ lane, twinId: job.twinId, anyway: job.kind === "observe" && job.anyway })),
+        );
+      else
+        await apply(
+          context,
+          side,
+          instance,
+          jobs.flatMap(({ lane, job }) => (job.kind === "apply" ? [{ lane, twinId: job.twinId, messageId: job.messageId }] : [])),
+        );
     } catch (error) {
       await Promise.all(jobs.map(async ({ lane, job }) => await settleError(context, { lane, side, twinId: job.twinId, runs: [] }, error)));
     }
@@ -167,14 +188,18 @@ export class Runner {
   /** While an instance is stopped, one group at a time finds out whether it works again. */
   #mayProbe(side: SideRow): boolean {
     const now = this.#context.now().getTime();
-    if (now - (this.#probes.get(side.instanceId) ?? 0) < stoppedDelayMs) return false;
+    if (now - (this.#probes.get(side.instanceId) ?? 0) < paceOf(this.#context).stoppedMs) return false;
     this.#probes.set(side.instanceId, now);
     return true;
   }
 
   async #putOff(group: Group, delayMs: number): Promise<void> {
     for (const lane of group.lanes) {
-      await this.#context.db.transaction().execute(async (tx) => await this.#context.lanes.putBack(tx, lane, delayMs, false));
+      try {
+        await this.#context.db.transaction().execute(async (tx) => await this.#context.lanes.putBack(tx, lane, delayMs, false));
+      } catch (error) {
+        if (!(error instanceof LeaseLost)) throw error;
+      }
     }
   }
 
@@ -196,13 +221,16 @@ export class Runner {
 
   async #forget(): Promise<void> {
     await this.#context.lanes.forgetEmpty();
-    const before = new Date(this.#context.now().getTime() - this.#keepRunsDays * 86_400_000);
-    while (!this.#stopping && (await forgetRuns(this.#context.db, before, 1_000)) === 1_000);
+    const usual = { days: this.#keepRunsDays, count: this.#keepRuns };
+    while (!this.#stopping && (await forgetRuns(this.#context.db, this.#context.now(), usual, 1_000)));
   }
 
   #every(ms: number, task: () => Promise<void>): void {
     const timer = setInterval(() => {
-      task().catch((error: unknown) => this.#context.log.warn({ err: error }, "Housekeeping failed; it is tried again."));
+      const chore = task()
+        .catch((error: unknown) => this.#context.log.warn({ err: error }, "Housekeeping failed; it is tried again."))
+        .finally(() => this.#chores.delete(chore));
+      this.#chores.add(chore);
     }, ms);
     this.#timers.push(timer);
   }

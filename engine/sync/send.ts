@@ -1,10 +1,10 @@
+import { wakeRunners } from "../lanes/wake.ts";
 import type { Json } from "../replica/json.ts";
 import type { SideRow } from "../store/configuration.ts";
 import type { Tx } from "../store/database.ts";
 import { storeMessage } from "../store/messages.ts";
 import type { TwinId } from "../store/schema.ts";
 import { recordSent } from "../store/twins.ts";
-import { wakeRunners } from "../lanes/wake.ts";
 import type { SyncContext } from "./context.ts";
 import { applyJob } from "./jobs.ts";
 
@@ -12,6 +12,8 @@ export interface Outgoing {
   readonly twinId: TwinId;
   readonly replica: Json;
   readonly hash: string;
+  /** What the other side was held to know before. */
+  readonly previous: Json | null;
   /** Number of this message among those of its side. */
   readonly sequence: number;
   /** The last message of the other side that was handled here. */
@@ -32,6 +34,7 @@ export async function sendReplica(context: SyncContext, tx: Tx, side: SideRow, o
     sequence: outgoing.sequence,
     kind: "replica",
     body: outgoing.replica,
+    previous: outgoing.previous,
     basis: outgoing.basis,
     state: "received",
   });

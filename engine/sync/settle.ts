@@ -1,18 +1,17 @@
 import { ConnectorError, reactionTo } from "../../connectors/errors.ts";
 import { type ClaimedLane, LeaseLost } from "../lanes/lanes.ts";
-import { setInstanceStopped, type SideRow } from "../store/configuration.ts";
+import { type SideRow, setInstanceStopped } from "../store/configuration.ts";
 import { type Fault, type NewFailure, recordFailure } from "../store/failures.ts";
 import type { NewRun } from "../store/runs.ts";
 import { recordRuns } from "../store/runs.ts";
 import type { RunId, TwinId } from "../store/schema.ts";
-import type { SyncContext } from "./context.ts";
+import { paceOf, type SyncContext } from "./context.ts";
+import { StillInDoubt } from "./doubt.ts";
 import { RuleFault } from "./rule-fault.ts";
 
 /** After how many tries an error that may pass by itself, but says nothing of an outage, parks the lane. */
 const patience = 8;
 const longestDelayMs = 300_000;
-/** While an instance is stopped, its lanes look again this often. */
-export const stoppedDelayMs = 15_000;
 
 /** What the error was about. */
 export interface Work {
@@ -34,8 +33,10 @@ export async function settleError(context: SyncContext, work: Work, error: unkno
     return;
   }
   try {
-    if (error instanceof ConnectorError) await settleConnectorError(context, work, error);
-    else if (error instanceof RuleFault) await park(context, work, { code: error.code, fault: "rule", message: error.message, advice: null, detail: error.detail, runId: error.runId });
+    if (error instanceof StillInDoubt) await later(context, work, error.waitMs, false);
+    else if (error instanceof ConnectorError) await settleConnectorError(context, work, error);
+    else if (error instanceof RuleFault)
+      await park(context, work, { code: error.code, fault: "rule", message: error.message, advice: null, detail: error.detail, runId: error.runId });
     else {
       context.log.error({ err: error, lane: lane.key, connection: side.connectionName }, "Isobridge itself failed at a piece of work.");
       if (lane.attempts + 1 < patience) await later(context, work, delayAfter(context, lane.attempts), true);
@@ -52,8 +53,12 @@ async function settleConnectorError(context: SyncContext, work: Work, error: Con
   const reaction = reactionTo[error.code];
   if (reaction === "stop-instance") {
     context.log.error({ connection: side.connectionName, side: side.name, code: error.code }, error.message);
-    await setInstanceStopped(context.db, side.instanceId, { code: error.code, message: error.message, ...(error.advice === undefined ? {} : { advice: error.advice }) });
-    await later(context, work, stoppedDelayMs, false);
+    await setInstanceStopped(context.db, side.instanceId, {
+      code: error.code,
+      message: error.message,
+      ...(error.advice === undefined ? {} : { advice: error.advice }),
+    });
+    await later(context, work, paceOf(context).stoppedMs, false);
     return;
   }
   const passing = error.code === "TRANSIENT" || error.code === "THROTTLED" || error.code === "CURSOR_LOST";

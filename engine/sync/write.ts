@@ -1,11 +1,14 @@
 import type { Readable } from "node:stream";
-import type { Connector, EntityRef, Json, LostWrite, WriteOperation, WriteOutcome } from "../../connectors/connector.ts";
+import type { Connector, EntityRef, Json, WriteOperation, WriteOutcome } from "../../connectors/connector.ts";
 import { ConnectorError } from "../../connectors/errors.ts";
 import type { SideRow } from "../store/configuration.ts";
-import { type IntendedOperation, type Intent, recordIntents, settleIntent } from "../store/messages.ts";
+import { doubtIntent, type IntendedOperation, type Intent, recordFound, recordIntents, settleIntent } from "../store/messages.ts";
 import { recordTrace, type Trace } from "../store/twins.ts";
 import { type Applying, tie } from "./apply.ts";
+import type { Change } from "./change.ts";
 import type { SyncContext } from "./context.ts";
+import { entityJson } from "./entity-view.ts";
+import { markerPrefix } from "./maker.ts";
 
 /** What this try and earlier ones have done for a message. */
 export interface DoneWrites {
@@ -13,44 +16,10 @@ export interface DoneWrites {
   traces: Trace[];
   /** Ids of comments and attachments that we added, edited or removed. */
   touched: Set<string>;
+  /** Fields that were written, or may have been. */
   fields: Record<string, Json>;
-}
-
-/**
- * Settles what an earlier try left open: a write that was intended but whose outcome nobody recorded is looked up on the platform
- * before anything is repeated. What was done is counted as done; what surely was not is intended anew by this try.
- */
-export async function settleLeftOver(context: SyncContext, side: SideRow, connector: Connector, all: readonly Applying[]): Promise<Map<Applying, unknown>> {
-  const errors = new Map<Applying, unknown>();
-  const lost: { applying: Applying; intent: Intent; lostWrite: LostWrite }[] = [];
-  for (const applying of all) {
-    for (const intent of applying.intents) {
-      if (intent.state === "done") count(side, applying, intent, intent.resultId ?? "");
-      const lostWrite = intent.state === "intended" ? lostWriteOf(side, applying, intent) : undefined;
-      if (lostWrite !== undefined) lost.push({ applying, intent, lostWrite });
-    }
-  }
-  const located = lost.length === 0 ? [] : await connector.locate(lost.map(({ lostWrite }) => lostWrite));
-  const foundBy = new Map(lost.map(({ intent }, index) => [intent.id, located[index]]));
-  await Promise.all(
-    all.map(async (applying) => {
-      const open = applying.intents.filter((intent) => intent.state === "intended");
-      if (open.length === 0) return;
-      try {
-        await context.db.transaction().execute(async (tx) => {
-          await context.lanes.holdFence(tx, applying.item.lane);
-          for (const intent of open) {
-            const resultId = foundBy.get(intent.id);
-            if (resultId === undefined) await settleIntent(tx, intent.id, { state: "absent" });
-            else await recordDone(context, tx, side, applying, intent, resultId);
-          }
-        });
-      } catch (error) {
-        errors.set(applying, error);
-      }
-    }),
-  );
-  return errors;
+  /** Those of them that the platform took. */
+  landed: Record<string, Json>;
 }
 
 /** Creates and updates, of all messages together. */
@@ -74,7 +43,7 @@ export async function writeAttached(context: SyncContext, side: SideRow, connect
     const place = { entityType: ref.type, entityId: ref.id };
     const { editComment, removeComment, removeAttachment } = connector.capabilities;
     return [
-      ...change.addComments.filter((comment) => !wasAdded(applying, comment)).map((comment): IntendedOperation => ({ kind: "addComment", ...place, ...comment })),
+      ...withoutAdded(applying, change.addComments).map((comment): IntendedOperation => ({ kind: "addComment", ...place, ...comment })),
       // What the platform cannot do to a comment or an attachment is left as it is there; the other side's own stays right.
       ...(editComment ? change.editComments.map((comment): IntendedOperation => ({ kind: "editComment", ...place, ...comment })) : []),
       ...(removeComment ? change.removeComments.map((commentId): IntendedOperation => ({ kind: "removeComment", ...place, commentId })) : []),
@@ -84,12 +53,10 @@ export async function writeAttached(context: SyncContext, side: SideRow, connect
   });
 }
 
-/** A comment of the rule's own has no trace: what an earlier try of this message added is known by its text. */
-function wasAdded(applying: Applying, comment: { readonly body: string; readonly internal: boolean; readonly remoteId: string | null }): boolean {
-  if (comment.remoteId !== null) return false;
-  return applying.intents.some(
-    ({ state, operation }) => state === "done" && operation.kind === "addComment" && operation.remoteId === null && operation.body === comment.body && operation.internal === comment.internal,
-  );
+/** Comments of the rule's own have no original: those that an earlier try of this message added are known by their place in order, since their texts may hold the time. */
+function withoutAdded(applying: Applying, comments: Change["addComments"]): Change["addComments"] {
+  let added = applying.intents.filter(({ state, operation }) => state === "done" && operation.kind === "addComment" && operation.remoteId === null).length;
+  return comments.filter((comment) => comment.remoteId !== null || added-- <= 0);
 }
 
 function localRef(side: SideRow, applying: Applying): EntityRef | undefined {
@@ -147,11 +114,15 @@ async function carryOut(
 async function intend(context: SyncContext, applying: Applying, operations: readonly IntendedOperation[]): Promise<Intent[]> {
   return await context.db.transaction().execute(async (tx) => {
     await context.lanes.holdFence(tx, applying.item.lane);
+    if (applying.found !== null && applying.message.found === null && !applying.kept) {
+      await recordFound(tx, applying.message.id, entityJson(applying.found));
+      applying.kept = true;
+    }
     const first = applying.intents.reduce((highest, intent) => Math.max(highest, intent.ordinal), 0) + 1;
     const intents = await recordIntents(
       tx,
       applying.message,
-      operations.map((operation, index) => ({ ordinal: first + index, marker: `ib-${context.newId()}`, operation })),
+      operations.map((operation, index) => ({ ordinal: first + index, marker: `${markerPrefix}${context.newId()}`, operation })),
     );
     applying.intents = [...applying.intents, ...intents];
     return intents;
@@ -167,7 +138,10 @@ async function writeMany(connector: Connector, operations: readonly WriteOperati
       outcomes.push(...(await connector.write(part)));
     } catch (error) {
       // The connector throws only when nothing was sent; earlier parts keep their outcomes.
-      const reason = error instanceof ConnectorError ? error : new ConnectorError("TRANSIENT", { message: "The write failed inside the connector.", uncertain: true, cause: error });
+      const reason =
+        error instanceof ConnectorError
+          ? error
+          : new ConnectorError("TRANSIENT", { message: "The write failed inside the connector.", uncertain: true, cause: error });
       outcomes.push(...part.map((): WriteOutcome => ({ ok: false, error: reason })));
     }
   }
@@ -202,12 +176,29 @@ function asWrite(context: SyncContext, side: SideRow, applying: Applying, intent
   }
 }
 
-/** The bytes of an attachment of the other side, straight from its platform: both sides live on this node. */
+/**
+ * The bytes of an attachment of the other side, straight from its platform: both sides live on this node. An error there says
+ * nothing about the platform that is being written to, so it is kept for {@link recordOutcomes} and passes by itself, whatever it is.
+ */
 async function openRemote(context: SyncContext, side: SideRow, applying: Applying, remoteId: string): Promise<Readable> {
   const ref = applying.twin.sides.get(side.remote.id)?.ref;
   if (ref == null) throw new ConnectorError("NOT_FOUND_OR_HIDDEN", { message: `The record that the attachment ${remoteId} hangs on is not known.` });
-  const { connector } = await context.connectors.instance(side.remote.instanceId);
-  return await connector.openAttachment(ref, remoteId);
+  const { connector, name } = await context.connectors.instance(side.remote.instanceId);
+  try {
+    return await connector.openAttachment(ref, remoteId);
+  } catch (error) {
+    if (!(error instanceof ConnectorError)) throw error;
+    const message = `The attachment cannot be fetched from ${name}: ${error.message}`;
+    const gone = new ConnectorError("NOT_FOUND_OR_HIDDEN", { message, cause: error });
+    const passing = new ConnectorError("TRANSIENT", {
+      message,
+      ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+      cause: error,
+    });
+    applying.unfetched.set(remoteId, error.code === "NOT_FOUND_OR_HIDDEN" || error.code === "DELETED" ? gone : passing);
+    // To the connector that is writing, this concerns one operation: a passing error would look like one of its own platform, for all of them.
+    throw gone;
+  }
 }
 
 /** Records the outcomes of one message's writes; the first error is returned once all are recorded. */
@@ -226,19 +217,33 @@ async function recordOutcomes(
       else if (outcome.ok) {
         await recordDone(context, tx, side, applying, intent, outcome.id);
         if (outcome.dropped !== undefined && outcome.dropped.length > 0) {
-          context.log.warn({ connection: side.connectionName, side: side.name, fields: outcome.dropped, record: outcome.id }, "The platform did not keep some fields as they were written.");
+          context.log.warn(
+            { connection: side.connectionName, side: side.name, fields: outcome.dropped, record: outcome.id },
+            "The platform did not keep some fields as they were written.",
+          );
         }
       } else {
-        failed ??= outcome.error;
+        // The file was taken away where it came from, before it could be copied: there is nothing to copy any more.
+        const fetching = intent.operation.kind === "addAttachment" ? applying.unfetched.get(intent.operation.remoteId) : undefined;
+        const gone = fetching?.code === "NOT_FOUND_OR_HIDDEN";
+        if (!gone) failed ??= fetching ?? outcome.error;
         // An uncertain write stays intended: the next try looks it up before it does anything.
-        if (!outcome.error.uncertain) await settleIntent(tx, intent.id, { state: "refused", error: { code: outcome.error.code, message: outcome.error.message } });
+        if (outcome.error.uncertain && !gone) await doubtIntent(tx, intent.id);
+        else await settleIntent(tx, intent.id, { state: "refused", error: { code: outcome.error.code, message: outcome.error.message } });
       }
     }
   });
   return failed;
 }
 
-async function recordDone(context: SyncContext, tx: Parameters<typeof settleIntent>[0], side: SideRow, applying: Applying, intent: Intent, resultId: string): Promise<void> {
+export async function recordDone(
+  context: SyncContext,
+  tx: Parameters<typeof settleIntent>[0],
+  side: SideRow,
+  applying: Applying,
+  intent: Intent,
+  resultId: string,
+): Promise<void> {
   await settleIntent(tx, intent.id, { state: "done", resultId });
   const trace = count(side, applying, intent, resultId);
   if (trace !== undefined) await recordTrace(tx, applying.twin.id, trace);
@@ -249,21 +254,30 @@ async function recordDone(context: SyncContext, tx: Parameters<typeof settleInte
 }
 
 /** Takes a write that happened into account. Returns the trace that it makes, if any. */
-function count(side: SideRow, applying: Applying, intent: Intent, resultId: string): Trace | undefined {
+export function count(side: SideRow, applying: Applying, intent: Intent, resultId: string): Trace | undefined {
   const { operation } = intent;
   const { done } = applying;
   switch (operation.kind) {
     case "create":
       done.created = { type: operation.entityType, id: resultId };
       Object.assign(done.fields, operation.fields);
+      Object.assign(done.landed, operation.fields);
       return undefined;
     case "update":
       Object.assign(done.fields, operation.fields);
+      Object.assign(done.landed, operation.fields);
       return undefined;
     case "addComment":
     case "addAttachment": {
+      // A tracked comment of the rule's own is news to the other side, as if a person had written it.
+      if (operation.kind === "addComment" && operation.track === true) return undefined;
       done.touched.add(resultId);
-      if (operation.remoteId === null) return undefined;
+      if (operation.remoteId === null) {
+        // Other comments of the rule's own stay here: they count as mirrors of nothing, which are never sent.
+        const own: Trace = { kind: "comment", originSideId: side.remote.id, originId: intent.marker, mirrorSideId: side.id, mirrorId: resultId };
+        if (!applying.traces.some((other) => other.originId === own.originId)) applying.traces = [...applying.traces, own];
+        return own;
+      }
       const kind = operation.kind === "addComment" ? "comment" : "attachment";
       const trace: Trace = { kind, originSideId: side.remote.id, originId: operation.remoteId, mirrorSideId: side.id, mirrorId: resultId };
       if (!done.traces.some((other) => other.kind === kind && other.originId === trace.originId)) done.traces.push(trace);
@@ -280,20 +294,3 @@ function count(side: SideRow, applying: Applying, intent: Intent, resultId: stri
       return undefined;
   }
 }
-
-/** Writes that can be repeated (updates, edits, removals) need no look-up: the next difference decides. */
-function lostWriteOf(side: SideRow, applying: Applying, intent: Intent): LostWrite | undefined {
-  const { operation, marker } = intent;
-  const since = intent.intendedAt.toISOString();
-  const accounted = [
-    ...applying.traces.map((trace) => (trace.mirrorSideId === side.id ? trace.mirrorId : trace.originId)),
-    ...applying.intents.flatMap((other) => (other.resultId === null ? [] : [other.resultId])),
-  ];
-  if (operation.kind === "create") return { operation: { kind: "create", entityType: operation.entityType, fields: operation.fields, marker }, since, known: accounted };
-  if (operation.kind !== "addComment" && operation.kind !== "addAttachment") return undefined;
-  const ref = { type: operation.entityType, id: operation.entityId };
-  if (operation.kind === "addComment") return { operation: { kind: "addComment", ref, body: operation.body, internal: operation.internal, marker }, since, known: accounted };
-  const { filename, mimetype, filesize } = operation;
-  return { operation: { kind: "addAttachment", ref, filename, mimetype, filesize, marker }, since, known: accounted };
-}
-

@@ -1,0 +1,9 @@
+if (firstSync) {
+  entity.entityType = "Case";
+}
+
+if (entity.entityType === "Case") {
+  entity.Subject = replica.summary;
+  comments.merge(entity, replica);
+  attachments.merge(entity, replica);
+}

@@ -1,0 +1,6 @@
+if (entity.entityType === "Case") {
+  replica.key = entity.key;
+  replica.summary = entity.Subject;
+  replica.description = entity.Description;
+  replica.comments = entity.comments;
+}

@@ -1,0 +1,9 @@
+if (firstSync) {
+  entity.entityType = "incident";
+}
+
+if (entity.entityType === "incident") {
+  entity.short_description = replica.summary;
+  entity.description = replica.description;
+  comments.merge(entity, replica);
+}
