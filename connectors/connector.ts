@@ -19,11 +19,11 @@ export interface Person {
 }
 
 /** A reference field's value. */
-export interface Reference {
+export type Reference = {
   readonly id: string;
   readonly display: string;
   readonly type: string;
-}
+};
 
 export interface Comment {
   readonly id: string;

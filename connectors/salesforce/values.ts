@@ -1,4 +1,4 @@
-import type { Json } from "../connector.ts";
+import type { Json, Reference } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { SoqlRecord } from "./client.ts";
 import { salesforceId } from "./id.ts";
@@ -62,7 +62,7 @@ export function displayPath(field: SalesforceField, nameOf: (type: string) => st
   return `${field.relationshipName}.${targets.length === 1 ? nameOf(targets[0] ?? "") : "Name"}`;
 }
 
-function readReference(record: SoqlRecord, field: SalesforceField, id: string, nameOf: (type: string) => string): Json {
+function readReference(record: SoqlRecord, field: SalesforceField, id: string, nameOf: (type: string) => string): Reference {
   const targets = field.referenceTo ?? [];
   const parent = field.relationshipName ? record[field.relationshipName] : undefined;
   const shown = typeof parent === "object" && parent !== null ? (parent as Record<string, unknown>) : {}; // an object by the two tests

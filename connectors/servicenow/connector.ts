@@ -12,8 +12,6 @@ import { Schemas } from "./schema.ts";
 import { Watcher } from "./watch.ts";
 import { Writer } from "./write.ts";
 
-export { type ServiceNowConfig, servicenowConfig, servicenowSecrets } from "./config.ts";
-
 const capabilities: Capabilities = {
   // Comments are journal entries: once made they stay as they are.
   editComment: false,

@@ -1,4 +1,4 @@
-import type { FieldType, Json } from "../connector.ts";
+import type { FieldType, Json, Reference } from "../connector.ts";
 
 /** A field as the Table API writes it: a bare value, or value, display text and link. */
 export type RawValue = string | { readonly value: string; readonly display_value: string; readonly link?: string };
@@ -95,7 +95,7 @@ function numberOrText(value: string): Json {
 function references(value: string, display: string, type: string): Json {
   const ids = value.split(",").map((id) => id.trim());
   const names = display.split(", ");
-  return ids.map((id, position) => ({ id, display: names.length === ids.length ? (names[position] ?? id) : id, type }));
+  return ids.map((id, position): Reference => ({ id, display: names.length === ids.length ? (names[position] ?? id) : id, type }));
 }
 
 function rawRow(object: { readonly [key: string]: Json }): RawRow {

@@ -24,7 +24,7 @@ export async function applyCommand(options: {
 }
 
 /** The plan in lines for people. */
-export function planText(plan: Plan, dryRun: boolean): string {
+function planText(plan: Plan, dryRun: boolean): string {
   const lines = plan.steps.map((step) => `  ${step.action.padEnd(8)} ${step.what}: ${step.detail}`);
   const head = plan.steps.length === 0 ? "Nothing to do: the node is as the file says." : dryRun ? "This would be done:" : "Done:";
   const rest = plan.leftAlone.map((what) => `  The file does not name ${what}; it is left as it is.`);

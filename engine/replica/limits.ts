@@ -1,7 +1,7 @@
 import type { Json } from "./json.ts";
 
 /** Bounds of a replica or a result. Named alike in docs, errors and metrics. */
-export const replicaLimits = { bytes: 2 * 1024 * 1024, depth: 64, keys: 100_000 } as const;
+const replicaLimits = { bytes: 2 * 1024 * 1024, depth: 64, keys: 100_000 } as const;
 
 /**
  * Says what is wrong with a replica that is about to travel or has arrived, or undefined. The walk keeps its own stack:

@@ -104,7 +104,6 @@ const attachmentAfter = z.union([
   z.looseObject({ id: z.string() }),
   z.strictObject({ remoteId: z.string(), filename: z.string().max(1_000), mimetype: z.string().max(300), filesize: z.number().int().nonnegative() }),
 ]);
-export type AttachmentAfter = z.infer<typeof attachmentAfter>;
 
 const entityAfter = z
   .object({

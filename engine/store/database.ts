@@ -17,11 +17,29 @@ export function openDatabase(url: string, options: { readonly connections?: numb
     connectionString: url,
     max: options.connections ?? 12,
     application_name: "isobridge",
-    types: { getTypeParser: ((id: number, format?: "text" | "binary") => (id === bigintType ? Number : pg.types.getTypeParser(id, format as "text"))) as typeof pg.types.getTypeParser },
+    types: {
+      getTypeParser: ((id: number, format?: "text" | "binary") =>
+        id === bigintType ? Number : pg.types.getTypeParser(id, format as "text")) as typeof pg.types.getTypeParser,
+    },
   });
   // An idle connection that the server drops must not end the process; the next query opens another.
   pool.on("error", () => undefined);
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** Deadlock, serialization failure, and a row that another transaction made meanwhile. */
+const collisions: ReadonlySet<unknown> = new Set(["40P01", "40001", "23505"]);
+const mostCollisions = 3;
+
+/** Runs repeatable work in one transaction, and again when it collided with another transaction: the next time it sees what that one did. */
+export async function transact<Result>(db: Db, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await db.transaction().execute(work);
+    } catch (error) {
+      if (tried >= mostCollisions || !(error instanceof Error) || !collisions.has((error as Error & { code?: unknown }).code)) throw error;
+    }
+  }
 }
 
 /** Throws when the database does not answer. */

@@ -5,7 +5,7 @@ import type { Db } from "./database.ts";
 import type { RunnerId } from "./schema.ts";
 
 /** How old a heartbeat may get before a runner is held to be gone. */
-export const heartbeatLimitMs = 15_000;
+const heartbeatLimitMs = 15_000;
 
 /**
  * Where this process runs, such that equal texts mean a shared process table: machine, boot and pid namespace. Elsewhere than
@@ -65,7 +65,9 @@ export async function strikeOffDead(db: Db): Promise<RunnerId[]> {
     .selectFrom("runner")
     .select(["id", "host", "pid", "process", sql<boolean>`heartbeat_at < clock_timestamp() - ${heartbeatLimitMs} * interval '1 millisecond'`.as("silent")])
     .execute();
-  const dead = runners.filter((runner) => runner.silent || (runner.host === here && runner.process !== "" && startOf(runner.pid) !== runner.process)).map((runner) => runner.id);
+  const dead = runners
+    .filter((runner) => runner.silent || (runner.host === here && runner.process !== "" && startOf(runner.pid) !== runner.process))
+    .map((runner) => runner.id);
   if (dead.length > 0) await db.deleteFrom("runner").where("id", "in", dead).execute();
   return dead;
 }
@@ -80,7 +82,12 @@ export interface RunnerState {
 export async function listRunners(db: Db): Promise<RunnerState[]> {
   return await db
     .selectFrom("runner")
-    .select(["id", "pid", "started_at as startedAt", sql<number>`(extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::double precision`.as("heartbeatAgeMs")])
+    .select([
+      "id",
+      "pid",
+      "started_at as startedAt",
+      sql<number>`(extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::double precision`.as("heartbeatAgeMs"),
+    ])
     .orderBy("started_at")
     .execute();
 }

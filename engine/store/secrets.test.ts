@@ -28,7 +28,9 @@ test("sealing twice gives different texts, while the fingerprint tells that the 
 
 test("a secret does not show itself when it is printed, logged or turned into JSON", () => {
   const secret = new Secret(text);
-  expect(`${String(secret)} ${JSON.stringify({ secret })} ${inspect({ deep: { secret } })}`).toBe('[secret] {"secret":"[secret]"} { deep: { secret: [secret] } }');
+  expect(`${String(secret)} ${JSON.stringify({ secret })} ${inspect({ deep: { secret } })}`).toBe(
+    '[secret] {"secret":"[secret]"} { deep: { secret: [secret] } }',
+  );
 });
 
 test("the node's key is made once, readable by its owner alone, and can be given instead", async () => {

@@ -16,7 +16,16 @@ export interface ClaimedWatch {
 
 /** Takes watches that are due, of active connections, and leases them. One runner polls a watch at a time. */
 export async function claimWatches(db: Db, runner: RunnerId, limit: number, leaseMs: number): Promise<ClaimedWatch[]> {
-  const rows = await sql<{ id: WatchId; side_id: SideId; kind: "trigger" | "twins"; entity_type: string; query: string; cursor: string | null; since: Date; fence: number }>`
+  const rows = await sql<{
+    id: WatchId;
+    side_id: SideId;
+    kind: "trigger" | "twins";
+    entity_type: string;
+    query: string;
+    cursor: string | null;
+    since: Date;
+    fence: number;
+  }>`
     with due as (
       select watch.id from watch join side on side.id = watch.side_id join connection on connection.id = side.connection_id
       where watch.active and connection.active and watch.poll_after <= clock_timestamp() and (watch.locked_until is null or watch.locked_until < clock_timestamp())
@@ -72,7 +81,17 @@ export async function restartWatch(db: Db, watch: ClaimedWatch, backMs: number):
 export async function watchTwins(tx: Tx, sideId: SideId, entityType: string): Promise<void> {
   await tx
     .insertInto("watch")
-    .values({ side_id: sideId, kind: "twins", entity_type: entityType, query: "", cursor: null, since: sql<Date>`clock_timestamp() - interval '5 minutes'`, locked_until: null, owner: null, problem: null })
+    .values({
+      side_id: sideId,
+      kind: "twins",
+      entity_type: entityType,
+      query: "",
+      cursor: null,
+      since: sql<Date>`clock_timestamp() - interval '5 minutes'`,
+      locked_until: null,
+      owner: null,
+      problem: null,
+    })
     .onConflict((conflict) => conflict.columns(["side_id", "kind", "entity_type", "query"]).doNothing())
     .execute();
 }

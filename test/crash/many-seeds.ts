@@ -11,7 +11,10 @@ const vitest = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", imp
 
 for (let seed = first; seed < first + count; seed++) {
   const began = Date.now();
-  const run = spawnSync(process.execPath, [vitest, "run", "test/crash/hundred", "test/sync/random-edits"], { env: { ...process.env, TEST_SEED: String(seed) }, encoding: "utf8" });
+  const run = spawnSync(process.execPath, [vitest, "run", "test/crash/hundred", "test/sync/random-edits"], {
+    env: { ...process.env, TEST_SEED: String(seed) },
+    encoding: "utf8",
+  });
   process.stdout.write(`seed ${seed}: ${run.status === 0 ? "holds" : "FAILS"} (${Math.round((Date.now() - began) / 1000)} s)\n`);
   if (run.status !== 0) {
     process.stdout.write(run.stdout + run.stderr);

@@ -214,7 +214,7 @@ async function lastJob(db: Db): Promise<number> {
 }
 
 /** For a person who has to find out why a test failed. */
-export async function whatTheNodeSays({ db, log }: Pick<SyncWorld, "db" | "log">): Promise<string> {
+async function whatTheNodeSays({ db, log }: Pick<SyncWorld, "db" | "log">): Promise<string> {
   const failures = await db.selectFrom("failure").select(["code", "message", "resolution"]).execute();
   const messages = await db
     .selectFrom("message")

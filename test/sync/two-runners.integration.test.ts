@@ -46,7 +46,10 @@ describe("two runners on one database", () => {
           messages.filter((message) => message.from === from).map((_, n) => n + 1),
         );
       expect(messages.every((message) => message.state === "applied")).toBe(true);
-      expect(messages.filter((message) => message.kind === "replica" && message.from === "SF")).toEqual([]);
+      expect(
+        messages.filter((message) => message.kind === "replica" && message.from === "SF"),
+        world.log.join("\n"),
+      ).toEqual([]);
     }
     const applied = await world.db
       .selectFrom("message")

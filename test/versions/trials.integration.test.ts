@@ -214,10 +214,16 @@ describe("a shadow run", () => {
     const changed = good.replace("replica.description = ", "replica.description = entity.short_description === 'Shadowed' ? 'cut' : ");
     const differing = (await desk.call("POST", rule("SN", "outgoing", "/shadow"), { source: changed, runs: 100 })).body;
     expect(differing.compared).toBeGreaterThan(3);
-    expect(differing.different).toMatchObject([
-      { key: incident.number, differences: [{ path: "replica.description", expected: "long ago", actual: "cut" }], redacted: false },
-    ]);
-    expect(differing.same).toBe(differing.compared - 1);
+    // A record may have been looked at more than once.
+    expect(differing.different.length).toBeGreaterThanOrEqual(1);
+    for (const each of differing.different) {
+      expect(each).toMatchObject({
+        key: incident.number,
+        differences: [{ path: "replica.description", expected: "long ago", actual: "cut" }],
+        redacted: false,
+      });
+    }
+    expect(differing.same).toBe(differing.compared - differing.different.length);
     // Checking the text may ask for the schema; no record is read.
     const asked = desk.world.servicenow.requests.slice(calls).map((request) => request.path);
     expect(asked.filter((path) => path.includes("/table/incident"))).toEqual([]);
