@@ -1,5 +1,6 @@
 import type { Connector, Entity, EntityRef, WriteOperation } from "../connector.ts";
-import { type ServiceNowConfig, servicenowConnector } from "./connector.ts";
+import type { ServiceNowConfig } from "./config.ts";
+import { servicenowConnector } from "./connector.ts";
 import { PersonAtWork } from "./simulator/person.ts";
 import { type ServiceNowSimulator, type ServiceNowSimulatorOptions, seededAccounts, seededClient, startServiceNowSimulator } from "./simulator/simulator.ts";
 
