@@ -189,17 +189,21 @@ export class Lanes {
     return job;
   }
 
+  // Whatever takes several lanes takes them in key order, as enqueueing does, or the two would deadlock.
   /** Prolongs the leases of lanes that are still being worked. Lanes lost meanwhile are left alone. */
   async renew(runner: RunnerId, keys: readonly string[], leaseMs: number): Promise<void> {
     if (keys.length === 0) return;
     await sql`update lane set locked_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
-      where key = any(${keys}::text[]) and owner = ${runner} and locked_until is not null`.execute(this.#db);
+      where key in (select key from lane where key = any(${keys}::text[]) and owner = ${runner} and locked_until is not null order by key for update)`.execute(
+      this.#db,
+    );
   }
 
   /** Frees lanes whose lease ran out, or whose owner is in `dead`. The fence rises, so that a late owner records nothing. Returns how many. */
   async sweep(dead: readonly RunnerId[] = []): Promise<number> {
     const freed = await sql`update lane set locked_until = null, owner = null, fence = fence + 1
-      where locked_until is not null and (locked_until < clock_timestamp() or owner = any(${dead}::uuid[]))`.execute(this.#db);
+      where key in (select key from lane where locked_until is not null and (locked_until < clock_timestamp() or owner = any(${dead}::uuid[]))
+        order by key for update skip locked)`.execute(this.#db);
     return Number(freed.numAffectedRows ?? 0);
   }
 

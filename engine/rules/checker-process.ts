@@ -7,8 +7,8 @@ const reader = new FrameReader();
 
 process.stdin.on("data", (chunk: Buffer) => {
   reader.push(chunk, (_header, payload) => {
-    const { source, declarations } = JSON.parse(payload) as { source: string; declarations: string };
-    process.stdout.write(encodeFrame({ type: "compiled" }, JSON.stringify(checker.compile(source, declarations))));
+    const { source, declarations, libraries } = JSON.parse(payload) as { source: string; declarations: string; libraries?: Record<string, string> };
+    process.stdout.write(encodeFrame({ type: "compiled" }, JSON.stringify(checker.compile(source, declarations, libraries))));
   });
 });
 process.stdin.on("end", () => process.exit());

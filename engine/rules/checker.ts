@@ -1,17 +1,19 @@
 import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { Script } from "node:vm";
-import { SyntaxKind } from "typescript/unstable/ast";
 import { API, type Diagnostic as TypeDiagnostic } from "typescript/unstable/sync";
-import type { Compilation, Diagnostic } from "./compile.ts";
+import { type Compilation, type Diagnostic, sourceBytes } from "./compile.ts";
+import { type Linked, linkedText } from "./imports.ts";
 import { languageLibrary } from "./library.ts";
-import { wrapRule } from "./names.ts";
+import { Lines } from "./lines.ts";
+import { type LibraryText, wrapRule } from "./names.ts";
 
 const folder = "/rule";
 const configPath = `${folder}/tsconfig.json`;
 const rulePath = `${folder}/rule.ts`;
 const declarationsPath = `${folder}/declarations.d.ts`;
+const librariesFolder = `${folder}/lib`;
 
 const config = {
   compilerOptions: {
@@ -30,6 +32,7 @@ const config = {
     types: [],
     noEmit: true,
     skipLibCheck: true,
+    paths: { "lib/*": ["./lib/*.ts"] },
   },
   files: ["rule.ts", "declarations.d.ts"],
 };
@@ -39,8 +42,10 @@ const config = {
  * passed over rather than switched off, because `const list = []` is a list of nothing for ever where `noImplicitAny` is off.
  */
 function isAllowed(code: number): boolean {
-  return code === 1108 || (code >= 7005 && code <= 7053);
+  return code === topLevelReturn || (code >= 7005 && code <= 7053);
 }
+
+const topLevelReturn = 1108;
 
 const mostDiagnostics = 100;
 
@@ -54,47 +59,75 @@ export class RuleChecker {
   readonly #api: API;
 
   constructor() {
-    // Everything that the compiler may see: three files of ours and the language's own declarations.
+    // Everything that the compiler may see: files of ours and the language's own declarations.
     this.#api = new API({
       cwd: folder,
       fs: {
         readFile: (path) => this.#files.get(path) ?? this.#library(path),
         fileExists: (path) => this.#files.has(path) || this.#library(path) !== null,
-        directoryExists: (path) => path === folder || path === "/",
-        getAccessibleEntries: (path) => ({ files: path === folder ? [...this.#files.keys()].map((each) => basename(each)) : [], directories: [] }),
+        directoryExists: (path) => path === folder || path === librariesFolder || path === "/",
+        getAccessibleEntries: (path) => ({
+          files: [...this.#files.keys()].filter((each) => dirname(each) === path).map((each) => basename(each)),
+          directories: [],
+        }),
         realpath: (path) => path,
       },
     });
   }
 
-  compile(source: string, declarations: string): { readonly compilation: Compilation; readonly broken: boolean } {
-    const lines = new Lines(source);
-    const refused = forbiddenDirectives(source, lines);
+  /** `libraries` are those of the node, by the name behind `lib/`; only those that the rule uses are looked at. */
+  compile(
+    source: string,
+    declarations: string,
+    libraries: Readonly<Record<string, string>> = {},
+  ): { readonly compilation: Compilation; readonly broken: boolean } {
+    const rule: Text = { name: undefined, path: rulePath, source, lines: new Lines(source) };
+    const refused = forbiddenDirectives(rule);
     if (refused.length > 0) return failed(refused);
-    const wrong = this.#check(source, declarations, lines);
-    if (wrong.length > 0) return failed(wrong);
-    return strip(source, lines);
+    const checked = this.#check(rule, declarations, libraries);
+    if (Array.isArray(checked)) return failed(checked);
+    return written(rule, checked as Checked);
   }
 
-  #check(source: string, declarations: string, lines: Lines): Diagnostic[] {
-    const changed = [rulePath];
-    if (this.#files.get(declarationsPath) !== declarations) changed.push(declarationsPath);
-    this.#files.set(rulePath, source);
-    this.#files.set(declarationsPath, declarations);
+  #check(rule: Text, declarations: string, libraries: Readonly<Record<string, string>>): Checked | Diagnostic[] {
+    const fileChanges = this.#put(rule.source, declarations, libraries);
     // The client's cache goes by a content hash, which is the same for all virtual files: it would give the syntax tree of the text before.
     this.#api.clearSourceFileCache();
-    const snapshot = this.#api.updateSnapshot({ openProjects: [configPath], fileChanges: { changed } });
+    const snapshot = this.#api.updateSnapshot({ openProjects: [configPath], fileChanges });
     try {
       const program = snapshot.getProject(configPath)?.program;
       if (program === undefined) throw new Error("the checker has no project");
-      const syntax = program.getSyntacticDiagnostics(rulePath);
-      if (syntax.length > 0) return report(syntax, lines);
-      const imports = importsOf(program.getSourceFile(rulePath)?.statements ?? [], lines);
-      if (imports.length > 0) return imports;
-      return report(program.getSemanticDiagnostics(rulePath), lines);
+      const walk = new Walk(libraries, (text) => ({
+        syntax: program.getSyntacticDiagnostics(text.path),
+        statements: program.getSourceFile(text.path)?.statements ?? [],
+      }));
+      const linked = walk.visit(rule, []);
+      if (walk.problems.length > 0 || linked === undefined) return walk.problems;
+      const wrong = [...walk.libraries.map(({ text }) => text), rule].flatMap((text) => report(program.getSemanticDiagnostics(text.path), text));
+      return wrong.length > 0 ? wrong.slice(0, mostDiagnostics) : { linked, libraries: walk.libraries };
     } finally {
       snapshot.dispose();
     }
+  }
+
+  /** Puts the texts where the compiler looks for them, and says what has changed there. */
+  #put(source: string, declarations: string, libraries: Readonly<Record<string, string>>): { changed: string[]; created: string[]; deleted: string[] } {
+    const wanted = new Map([
+      [rulePath, source],
+      [declarationsPath, declarations],
+      ...Object.entries(libraries).map(([name, text]): [string, string] => [libraryPath(name), text]),
+    ]);
+    const deleted = [...this.#files.keys()].filter((path) => path !== configPath && !wanted.has(path));
+    for (const path of deleted) this.#files.delete(path);
+    const changed = [rulePath];
+    const created: string[] = [];
+    for (const [path, text] of wanted) {
+      const known = this.#files.get(path);
+      if (known === undefined) created.push(path);
+      else if (known !== text && path !== rulePath) changed.push(path);
+      this.#files.set(path, text);
+    }
+    return { changed, created, deleted };
   }
 
   #library(path: string): string | null {
@@ -112,53 +145,102 @@ function failed(diagnostics: readonly Diagnostic[]): { compilation: Compilation;
   return { compilation: { ok: false, diagnostics }, broken: false };
 }
 
+/** A rule, or a library that has a name. */
+interface Text {
+  readonly name: string | undefined;
+  readonly path: string;
+  readonly source: string;
+  readonly lines: Lines;
+}
+
+interface Library {
+  readonly name: string;
+  readonly text: Text;
+  readonly linked: Linked;
+}
+
+interface Checked {
+  readonly linked: Linked;
+  /** Each behind those that it uses. */
+  readonly libraries: readonly Library[];
+}
+
+function libraryPath(name: string): string {
+  return `${librariesFolder}/${name}.ts`;
+}
+
+type Parse = (text: Text) => { readonly syntax: readonly TypeDiagnostic[]; readonly statements: Iterable<unknown> };
+
+/** Follows imports from the rule to the libraries that it uses. */
+class Walk {
+  readonly problems: Diagnostic[] = [];
+  readonly libraries: Library[] = [];
+  readonly #seen = new Set<string>();
+  readonly #sources: Readonly<Record<string, string>>;
+  readonly #parse: Parse;
+
+  constructor(sources: Readonly<Record<string, string>>, parse: Parse) {
+    this.#sources = sources;
+    this.#parse = parse;
+  }
+
+  /** `path` are the libraries by which one came here. */
+  visit(text: Text, path: readonly string[]): Linked | undefined {
+    const { syntax, statements } = this.#parse(text);
+    if (syntax.length > 0) {
+      this.problems.push(...report(syntax, text));
+      return undefined;
+    }
+    const linked = linkedText(text.source, statements, text.name === undefined ? "rule" : "library", Object.keys(this.#sources).sort());
+    for (const { message, start, end } of linked.problems) this.problems.push(diagnosticAt(text, "IMPORT", message, start, end));
+    for (const { library, start, end } of linked.imports) {
+      if (path.includes(library)) {
+        const circle = [...path.slice(path.indexOf(library)), library].map((name) => `lib/${name}`).join(" → ");
+        this.problems.push(diagnosticAt(text, "IMPORT", `libraries cannot import each other in a circle: ${circle}`, start, end));
+      } else this.#visitLibrary(library, path);
+    }
+    return linked;
+  }
+
+  #visitLibrary(name: string, path: readonly string[]): void {
+    if (this.#seen.has(name)) return;
+    this.#seen.add(name);
+    const source = this.#sources[name] ?? "";
+    const text: Text = { name, path: libraryPath(name), source, lines: new Lines(source) };
+    const refused = forbiddenDirectives(text);
+    this.problems.push(...refused);
+    const linked = refused.length > 0 ? undefined : this.visit(text, [...path, name]);
+    if (linked !== undefined) this.libraries.push({ name, text, linked });
+  }
+}
+
+/** Positions are those within the library, if it is one: its name stands in front of the words. */
+function diagnosticAt(text: Text, code: string, message: string, start: number, end: number, suggestion?: string): Diagnostic {
+  const file = text.name === undefined ? undefined : `lib/${text.name}`;
+  return {
+    code,
+    message: file === undefined ? message : `${file}: ${message}`,
+    ...text.lines.range(start, end),
+    ...(suggestion === undefined ? {} : { suggestion }),
+    ...(file === undefined ? {} : { file }),
+  };
+}
+
 /** `/// <reference …>` would ask the compiler for files. */
-function forbiddenDirectives(source: string, lines: Lines): Diagnostic[] {
+function forbiddenDirectives(text: Text): Diagnostic[] {
   const found: Diagnostic[] = [];
-  for (const match of source.matchAll(/^[ \t]*\/\/\/[ \t]*<[^\n]*/gm)) {
-    found.push({
-      code: "REFERENCE",
-      message: "a rule cannot refer to other files by /// comments",
-      ...lines.range(match.index, match.index + match[0].length),
-    });
+  for (const match of text.source.matchAll(/^[ \t]*\/\/\/[ \t]*<[^\n]*/gm)) {
+    found.push(diagnosticAt(text, "REFERENCE", "a rule cannot refer to other files by /// comments", match.index, match.index + match[0].length));
   }
   return found;
 }
 
-interface Statement {
-  readonly kind: SyntaxKind;
-  readonly pos: number;
-  readonly end: number;
-  readonly modifiers?: readonly { readonly kind: SyntaxKind }[] | undefined;
-}
-
-function importsOf(statements: Iterable<unknown>, lines: Lines): Diagnostic[] {
-  const found: Diagnostic[] = [];
-  // Statements have more members, by kind; these four are what is asked here.
-  for (const statement of statements as Iterable<Statement>) {
-    const isImport = statement.kind === SyntaxKind.ImportDeclaration || statement.kind === SyntaxKind.ImportEqualsDeclaration;
-    const isExport =
-      statement.kind === SyntaxKind.ExportDeclaration ||
-      statement.kind === SyntaxKind.ExportAssignment ||
-      (statement.modifiers?.some((modifier) => modifier.kind === SyntaxKind.ExportKeyword) ?? false);
-    if (!isImport && !isExport) continue;
-    const message = isImport
-      ? "a rule cannot import anything: shared libraries are not available on this node yet"
-      : "a rule has no exports: what it sets on `replica` or `entity` is its result";
-    found.push({ code: "IMPORT", message, ...lines.range(lines.skipSpace(statement.pos), statement.end) });
-  }
-  return found;
-}
-
-function report(diagnostics: readonly TypeDiagnostic[], lines: Lines): Diagnostic[] {
+function report(diagnostics: readonly TypeDiagnostic[], text: Text): Diagnostic[] {
   return diagnostics
-    .filter((each) => !isAllowed(each.code))
+    .filter((each) => !isAllowed(each.code) || (each.code === topLevelReturn && text.name !== undefined))
     .sort((a, b) => a.pos - b.pos)
     .slice(0, mostDiagnostics)
-    .map((each) => {
-      const suggestion = /Did you mean (?:to write )?'([^']+)'\?/.exec(each.text)?.[1];
-      return { code: `TS${each.code}`, message: messageOf(each), ...lines.range(each.pos, each.end), ...(suggestion === undefined ? {} : { suggestion }) };
-    });
+    .map((each) => diagnosticAt(text, `TS${each.code}`, messageOf(each), each.pos, each.end, /Did you mean (?:to write )?'([^']+)'\?/.exec(each.text)?.[1]));
 }
 
 /** In words that help here. "Cannot find name 'process'" comes with advice to install type packages, which nobody can follow here. */
@@ -171,72 +253,50 @@ function messageOf(diagnostic: TypeDiagnostic): string {
 const stripPrefix = "async function rule() {";
 const stripSuffix = "\n}";
 
+type Outcome = { readonly compilation: Compilation; readonly broken: boolean };
+
+/** The rule and its libraries as one module. */
+function written(rule: Text, { linked, libraries }: Checked): Outcome {
+  const code = strip(linked.source, rule);
+  if (typeof code !== "string") return code;
+  const texts: LibraryText[] = [];
+  for (const library of libraries) {
+    const text = strip(library.linked.source, library.text);
+    if (typeof text !== "string") return text;
+    texts.push({ name: library.name, code: text, imports: library.linked.imports, exports: library.linked.exports });
+  }
+  const whole = wrapRule(code, linked.imports, texts);
+  // Checked one by one before; what the sandbox takes is limited as a whole.
+  if (texts.length > 0 && Buffer.byteLength(whole) > sourceBytes) {
+    const message = `the rule and its libraries together are ${Buffer.byteLength(whole)} bytes long; ${sourceBytes} bytes is the limit`;
+    return failed([diagnosticAt(rule, "LIMIT_SOURCE", message, 0, 0)]);
+  }
+  return { compilation: { ok: true, code: whole }, broken: false };
+}
+
 /** Blanks the types out: what is left stands where it stood. */
-function strip(source: string, lines: Lines): { compilation: Compilation; broken: boolean } {
+function strip(source: string, text: Text): string | Outcome {
   let code: string;
   try {
     // A line of its own would move nothing either, but the stripper reads `#!` and directives at the start of a text otherwise.
     const stripped = stripTypeScriptTypes(stripPrefix + source.replace(/^#!/, "//") + stripSuffix);
     code = stripped.slice(stripPrefix.length, stripped.length - stripSuffix.length);
   } catch (error) {
-    return { compilation: { ok: false, diagnostics: [syntaxError(error, lines)] }, broken: true };
+    return { compilation: { ok: false, diagnostics: [syntaxError(error, text)] }, broken: true };
   }
   if (code.length !== source.length) {
-    return { compilation: { ok: false, diagnostics: [syntaxError(new Error("the types of this text cannot be removed"), lines)] }, broken: true };
+    return { compilation: { ok: false, diagnostics: [syntaxError(new Error("the types of this text cannot be removed"), text)] }, broken: true };
   }
   try {
     new Script(`"use strict";(async () => {\n${code}\n})`, { filename: "rule", lineOffset: -1 });
   } catch (error) {
-    return { compilation: { ok: false, diagnostics: [syntaxError(error, lines)] }, broken: !(error instanceof SyntaxError) };
+    return { compilation: { ok: false, diagnostics: [syntaxError(error, text)] }, broken: !(error instanceof SyntaxError) };
   }
-  return { compilation: { ok: true, code: wrapRule(code) }, broken: false };
+  return code;
 }
 
-function syntaxError(error: unknown, lines: Lines): Diagnostic {
+function syntaxError(error: unknown, text: Text): Diagnostic {
   const message = error instanceof Error ? error.message : String(error);
   const line = Number(/^rule:(\d+)/.exec(error instanceof Error ? (error.stack ?? "") : "")?.[1] ?? 1);
-  const start = lines.startOf(line);
-  return { code: "SYNTAX", message: (message.split("\n")[0] ?? "").slice(0, 500), ...lines.range(start, lines.endOf(line)) };
-}
-
-/** Offsets to lines and columns, both from 1. */
-class Lines {
-  readonly #source: string;
-  readonly #starts: number[] = [0];
-
-  constructor(source: string) {
-    this.#source = source;
-    for (const match of source.matchAll(/\r\n|[\n\r\u2028\u2029]/g)) this.#starts.push(match.index + match[0].length);
-  }
-
-  range(start: number, end: number): Pick<Diagnostic, "line" | "column" | "endLine" | "endColumn"> {
-    const from = this.#at(start);
-    const to = this.#at(Math.max(start, end));
-    return { line: from.line, column: from.column, endLine: to.line, endColumn: to.column };
-  }
-
-  skipSpace(offset: number): number {
-    const match = /\S/.exec(this.#source.slice(offset));
-    return offset + (match?.index ?? 0);
-  }
-
-  startOf(line: number): number {
-    return this.#starts[line - 1] ?? 0;
-  }
-
-  endOf(line: number): number {
-    return Math.max(this.startOf(line), (this.#starts[line] ?? this.#source.length + 1) - 1);
-  }
-
-  #at(offset: number): { line: number; column: number } {
-    const bounded = Math.max(0, Math.min(offset, this.#source.length));
-    let low = 0;
-    let high = this.#starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((this.#starts[middle] ?? 0) <= bounded) low = middle;
-      else high = middle - 1;
-    }
-    return { line: low + 1, column: bounded - (this.#starts[low] ?? 0) + 1 };
-  }
+  return diagnosticAt(text, "SYNTAX", (message.split("\n")[0] ?? "").slice(0, 500), text.lines.startOf(line), text.lines.endOf(line));
 }

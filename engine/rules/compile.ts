@@ -15,6 +15,8 @@ export interface Diagnostic {
   readonly endColumn: number;
   /** What the checker believes was meant. */
   readonly suggestion?: string;
+  /** `lib/status` when the position is in a shared library; its name also stands in front of the message. */
+  readonly file?: string;
 }
 
 export interface RuleSource {
@@ -22,6 +24,8 @@ export interface RuleSource {
   readonly source: string;
   /** From `ruleDeclarations`. */
   readonly declarations: string;
+  /** The node's shared libraries by the name behind `lib/`. Those that the rule imports, and those that these import, become part of its program. */
+  readonly libraries?: Readonly<Record<string, string>>;
 }
 
 /** `code` is what {@link ../sandbox/sandbox.ts} runs: its first line is ours, the others are those of the editor. */
@@ -68,6 +72,13 @@ export class RuleCompiler {
 
   compile(input: RuleSource): Promise<Compilation> {
     const bytes = Buffer.byteLength(input.source);
+    const { libraries = {} } = input;
+    for (const [name, text] of Object.entries(libraries)) {
+      if (!/^[\w-]{1,100}$/.test(name)) return Promise.resolve(refusal("IMPORT", `a library cannot be called "${name}": letters, digits, - and _ make a name`));
+      if (Buffer.byteLength(text) > sourceBytes) {
+        return Promise.resolve(refusal("LIMIT_SOURCE", `lib/${name} is ${Buffer.byteLength(text)} bytes long; ${sourceBytes} bytes is the limit`));
+      }
+    }
     if (bytes > sourceBytes) {
       return Promise.resolve(refusal("LIMIT_SOURCE", `the rule's text is ${bytes} bytes long; ${sourceBytes} bytes is the limit`));
     }
@@ -166,6 +177,7 @@ const answerSchema = z.object({
           endLine: position,
           endColumn: position,
           suggestion: z.string().optional(),
+          file: z.string().optional(),
         }),
       ),
     }),
@@ -224,7 +236,9 @@ class Checker {
   }
 
   send(input: RuleSource): void {
-    this.#process.stdin.write(encodeFrame({ type: "compile" }, JSON.stringify({ source: input.source, declarations: input.declarations })));
+    this.#process.stdin.write(
+      encodeFrame({ type: "compile" }, JSON.stringify({ source: input.source, declarations: input.declarations, libraries: input.libraries })),
+    );
   }
 
   megabytes(): number {

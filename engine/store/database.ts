@@ -29,7 +29,7 @@ export function openDatabase(url: string, options: { readonly connections?: numb
 
 /** Deadlock, serialization failure, and a row that another transaction made meanwhile. */
 const collisions: ReadonlySet<unknown> = new Set(["40P01", "40001", "23505"]);
-const mostCollisions = 3;
+const mostCollisions = 5;
 
 /** Runs repeatable work in one transaction, and again when it collided with another transaction: the next time it sees what that one did. */
 export async function transact<Result>(db: Db, work: (tx: Tx) => Promise<Result>): Promise<Result> {

@@ -2,7 +2,7 @@ import type { Connector, Entity } from "../../connectors/connector.ts";
 import type { ConnectorError } from "../../connectors/errors.ts";
 import type { ClaimedLane } from "../lanes/lanes.ts";
 import { type ActiveRule, type SideRow, setInstanceStopped } from "../store/configuration.ts";
-import type { Tx } from "../store/database.ts";
+import { type Tx, transact } from "../store/database.ts";
 import { type Intent, intentsOf, loadMessages, type Message, settleMessage } from "../store/messages.ts";
 import { type NewRun, recordRuns } from "../store/runs.ts";
 import type { TwinId } from "../store/schema.ts";
@@ -105,7 +105,7 @@ interface Rules {
 }
 
 /** The messages that are still in the running; one that errs is settled and leaves. */
-export class ApplyGroup {
+class ApplyGroup {
   open: Applying[];
   readonly #context: SyncContext;
   readonly #side: SideRow;
@@ -117,7 +117,7 @@ export class ApplyGroup {
   }
 
   /** A step for all at once. It returns the errors of single messages; if it throws, all have failed. */
-  async together(step: (all: readonly Applying[]) => Promise<ReadonlyMap<Applying, unknown> | void>): Promise<void> {
+  async together(step: (all: readonly Applying[]) => Promise<ReadonlyMap<Applying, unknown> | undefined>): Promise<void> {
     if (this.open.length === 0) return;
     const errors = await step(this.open).catch((error: unknown) => new Map(this.open.map((applying) => [applying, error])));
     if (errors === undefined) return;
@@ -232,7 +232,7 @@ async function readBefore(side: SideRow, connector: Connector, all: readonly App
 }
 
 /** Looks at the records just created that are to get comments or files, which may take a while: a person may edit them meanwhile. */
-async function readCreated(connector: Connector, all: readonly Applying[]): Promise<void> {
+async function readCreated(connector: Connector, all: readonly Applying[]): Promise<undefined> {
   const created = all.flatMap((applying) => {
     const ref = applying.done.created;
     if (ref === undefined || applying.before !== null || applying.decision?.kind !== "change") return [];
@@ -281,7 +281,7 @@ async function linkTo(
 ): Promise<void> {
   const [outcome] = await connector.read([ref]);
   if (outcome?.ok !== true) throw outcome?.error ?? new Error("The connector answered fewer records than it was asked for.");
-  await context.db.transaction().execute(async (tx) => {
+  await transact(context.db, async (tx) => {
     await context.lanes.holdFence(tx, applying.item.lane);
     await tie(tx, side, applying.twin, outcome.entity.ref);
   });

@@ -4,7 +4,16 @@ import { blankEntityView, type EntityAfter, type EntityView } from "../rules/run
 import { changeMade, isEmpty, isUntouched, onlyNews } from "./change.ts";
 import { RuleFault } from "./rule-fault.ts";
 
-const field = (name: string, more: Partial<FieldSchema> = {}): FieldSchema => ({ name, label: name, type: "text", custom: false, nullable: true, readOnly: false, requiredOnCreate: false, ...more });
+const field = (name: string, more: Partial<FieldSchema> = {}): FieldSchema => ({
+  name,
+  label: name,
+  type: "text",
+  custom: false,
+  nullable: true,
+  readOnly: false,
+  requiredOnCreate: false,
+  ...more,
+});
 
 const schema: EntitySchema = {
   entityType: "incident",
@@ -51,7 +60,17 @@ describe("the difference that an incoming rule made", () => {
   });
 
   test("holds added, edited and removed comments", () => {
-    const change = changeMade(before, result({ comments: [{ ...comment, body: "hello!" }, { remoteId: "r1", body: "new", internal: false }], internalComments: [{ body: "own", internal: true, track: false }] }), schema);
+    const change = changeMade(
+      before,
+      result({
+        comments: [
+          { ...comment, body: "hello!" },
+          { remoteId: "r1", body: "new", internal: false },
+        ],
+        internalComments: [{ body: "own", internal: true, track: false }],
+      }),
+      schema,
+    );
     expect(change.editComments).toEqual([{ commentId: "c1", body: "hello!" }]);
     expect(change.addComments).toEqual([
       { body: "new", internal: false, remoteId: "r1" },

@@ -20,7 +20,7 @@ export interface SyncContext {
   readonly newId: () => string;
   /** Called at named points of the way of a change; crash tests end the process there. */
   readonly passing: (point: CrashPoint) => void;
-  /** Waiting times other than {@link usualPace}. */
+  /** Waiting times other than `usualPace`. */
   readonly pace?: Partial<Pace>;
 }
 
@@ -37,7 +37,7 @@ export interface Pace {
   readonly doubtMs: number;
 }
 
-export const usualPace: Pace = { stoppedMs: 15_000, waitingMs: 10_000, doubtMs: 10_000 };
+const usualPace: Pace = { stoppedMs: 15_000, waitingMs: 10_000, doubtMs: 10_000 };
 
 export function paceOf(context: Pick<SyncContext, "pace">): Pace {
   return { ...usualPace, ...context.pace };

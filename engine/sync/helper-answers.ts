@@ -91,7 +91,8 @@ function asJson(value: object | null): Json {
 
 function publicError(call: HelperCall, error: unknown): { code: string; message: string } {
   if (error instanceof ConnectorError) return { code: error.code, message: error.message };
-  if (error instanceof z.ZodError) return { code: "BAD_ARGUMENTS", message: `${call.name} was called with arguments that do not fit: ${z.prettifyError(error)}` };
+  if (error instanceof z.ZodError)
+    return { code: "BAD_ARGUMENTS", message: `${call.name} was called with arguments that do not fit: ${z.prettifyError(error)}` };
   // Anything else is ours and may hold what a rule must not see.
   return { code: "HELPER_FAILED", message: `${call.name} failed inside Isobridge; the log of the node says why.` };
 }

@@ -4,7 +4,7 @@ import type { Json } from "../replica/json.ts";
 import type { ConnectionId, SideId, TwinId } from "../store/schema.ts";
 
 /** All work on one twin goes through one lane, whatever side it is for: reading a record while we write it would mistake our edit for a person's. */
-export function laneOf(twinId: TwinId): string {
+function laneOf(twinId: TwinId): string {
   return `twin:${twinId}`;
 }
 

@@ -1,5 +1,6 @@
 import type { Connector, LostWrite } from "../../connectors/connector.ts";
 import type { SideRow } from "../store/configuration.ts";
+import { transact } from "../store/database.ts";
 import { type Intent, settleIntent } from "../store/messages.ts";
 import { twinsOfRecords } from "../store/twins.ts";
 import type { Applying } from "./apply.ts";
@@ -34,7 +35,7 @@ export async function settleLeftOver(context: SyncContext, side: SideRow, connec
         open.filter((intent) => needsLookUp(intent) && foundBy.get(intent.id) === undefined),
       );
       try {
-        await context.db.transaction().execute(async (tx) => {
+        await transact(context.db, async (tx) => {
           await context.lanes.holdFence(tx, applying.item.lane);
           for (const intent of open) {
             const resultId = foundBy.get(intent.id);

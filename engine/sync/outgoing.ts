@@ -25,7 +25,14 @@ export interface OutgoingStep {
 }
 
 /** Runs the outgoing rule over a record that was read. Comments and attachments that came from the other side are not sent back to it. */
-export async function askOutgoing(context: SyncContext, side: SideRow, rule: ActiveRule, twin: TwinState, traces: readonly Trace[], entity: Entity): Promise<OutgoingStep> {
+export async function askOutgoing(
+  context: SyncContext,
+  side: SideRow,
+  rule: ActiveRule,
+  twin: TwinState,
+  traces: readonly Trace[],
+  entity: Entity,
+): Promise<OutgoingStep> {
   const { run, result, fault } = await runOutgoing(context, side, rule, twin.id, {
     direction: "outgoing",
     entity: entityView(entity),
@@ -41,7 +48,12 @@ export async function askOutgoing(context: SyncContext, side: SideRow, rule: Act
   const replica = withoutMirrored(result.replica, side, traces);
   const wrong = overLimit(replica);
   if (wrong !== undefined) {
-    const tooMuch = new RuleFault("LIMIT_REPLICA", `${ruleName(side, "outgoing")} (version ${rule.number}): the replica ${wrong}.`, { rule: ruleName(side, "outgoing"), version: rule.number }, run.id);
+    const tooMuch = new RuleFault(
+      "LIMIT_REPLICA",
+      `${ruleName(side, "outgoing")} (version ${rule.number}): the replica ${wrong}.`,
+      { rule: ruleName(side, "outgoing"), version: rule.number },
+      run.id,
+    );
     return { run: { ...run, outcome: "error", reason: tooMuch.message }, said: undefined, fault: tooMuch };
   }
   return { run, said: { kind: "replica", replica, hash: contentHash(replica), effects: result.effects }, fault: undefined };

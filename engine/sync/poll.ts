@@ -1,6 +1,7 @@
 import { ConnectorError } from "../../connectors/errors.ts";
 import { wakeRunners } from "../lanes/wake.ts";
 import { type SideRow, setInstanceStopped } from "../store/configuration.ts";
+import { transact } from "../store/database.ts";
 import { createCandidates, type KnownRecord, twinsOfRecords } from "../store/twins.ts";
 import { advanceWatch, type ClaimedWatch, releaseWatch, restartWatch } from "../store/watches.ts";
 import type { LiveInstance } from "./connector-pool.ts";
@@ -27,7 +28,7 @@ export async function poll(context: SyncContext, side: SideRow, instance: LiveIn
         pageSize,
         watch.since.toISOString(),
       );
-      const ours = await context.db.transaction().execute(async (tx) => {
+      const ours = await transact(context.db, async (tx) => {
         if (!(await advanceWatch(tx, watch, found.cursor))) return false;
         const versions = new Map(found.changes.map((change) => [change.ref.id, change.version]));
         const ids = [...versions.keys()];

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import type { Connector, EntityRef, Json, WriteOperation, WriteOutcome } from "../../connectors/connector.ts";
 import { ConnectorError } from "../../connectors/errors.ts";
 import type { SideRow } from "../store/configuration.ts";
+import { transact } from "../store/database.ts";
 import { doubtIntent, type IntendedOperation, type Intent, recordFound, recordIntents, settleIntent } from "../store/messages.ts";
 import { recordTrace, type Trace } from "../store/twins.ts";
 import { type Applying, tie } from "./apply.ts";
@@ -209,7 +210,8 @@ async function recordOutcomes(
   mine: readonly { readonly intent: Intent; readonly outcome: WriteOutcome | undefined }[],
 ): Promise<unknown> {
   let failed: unknown;
-  await context.db.transaction().execute(async (tx) => {
+  // A poll may be making a candidate of the very record that is tied here.
+  await transact(context.db, async (tx) => {
     failed = undefined;
     await context.lanes.holdFence(tx, applying.item.lane);
     for (const { intent, outcome } of mine) {

@@ -26,25 +26,47 @@ export const prepare: Prepare = (given, host) => {
  * never this object.
  */
 class Names {
-  readonly entity: EntityView;
-  readonly issue: EntityView;
-  readonly previous: unknown;
-  readonly firstSync: boolean;
-  readonly connection: unknown;
-  readonly console: RunHost["console"];
   protected readonly input: OutgoingRunInput | IncomingRunInput;
   protected readonly host: RunHost;
-  readonly effects = new Effects();
+  #effects: Effects | undefined;
 
   constructor(input: OutgoingRunInput | IncomingRunInput, host: RunHost) {
     this.input = input;
     this.host = host;
-    this.entity = input.entity;
-    this.issue = input.entity;
-    this.previous = input.previous ?? undefined;
-    this.firstSync = input.firstSync;
-    this.connection = input.connection;
-    this.console = host.console;
+  }
+
+  get entity(): EntityView {
+    return this.input.entity;
+  }
+
+  get issue(): EntityView {
+    return this.input.entity;
+  }
+
+  get previous(): unknown {
+    return this.input.previous ?? undefined;
+  }
+
+  get firstSync(): boolean {
+    return this.input.firstSync;
+  }
+
+  get connection(): unknown {
+    return this.input.connection;
+  }
+
+  get console(): RunHost["console"] {
+    return this.host.console;
+  }
+
+  get effects(): Effects {
+    this.#effects ??= new Effects();
+    return this.#effects;
+  }
+
+  /** The effects as part of the result; most rules ask for none. */
+  protected effectsAsked(): unknown {
+    return this.#effects?.result() ?? { startSync: [], syncBack: false, unlink: false };
   }
 
   get users(): Asks["users"] {
@@ -150,19 +172,21 @@ class OutgoingNames extends Names {
   }
 
   result(): unknown {
-    return { kind: "replica", replica: this.replica, effects: this.effects.result() };
+    return { kind: "replica", replica: this.replica, effects: this.effectsAsked() };
   }
 }
 
 class IncomingNames extends Names {
-  readonly replica: unknown;
   readonly #input: IncomingRunInput;
   #status: string | undefined;
 
   constructor(input: IncomingRunInput, host: RunHost) {
     super(input, host);
-    this.replica = input.replica;
     this.#input = input;
+  }
+
+  get replica(): unknown {
+    return this.#input.replica;
   }
 
   get changes(): Changes {
@@ -197,7 +221,7 @@ class IncomingNames extends Names {
 
   /** The engine gave this run an entity of its own, which the rule has changed. */
   result(): unknown {
-    return { kind: "changed", entity: this.entity, status: this.#status, effects: this.effects.result() };
+    return { kind: "changed", entity: this.entity, status: this.#status, effects: this.effectsAsked() };
   }
 }
 
