@@ -11,6 +11,8 @@ export default defineConfig({
     experimental: { viteModuleRunner: !stripsTypes, nodeLoader: false },
     // isolated-vm is not made for worker threads that come and go.
     pool: "forks",
+    // One less than the cores unless said; most tests wait for other processes, and two files at once halve the time.
+    maxWorkers: 2,
     allowOnly: false,
     passWithNoTests: false,
     update: false,
