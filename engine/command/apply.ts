@@ -1,7 +1,8 @@
 import { userInfo } from "node:os";
 import { pino } from "pino";
-import { applyConfiguration, type Plan } from "../configuration/apply.ts";
+import { applyConfiguration } from "../configuration/apply.ts";
 import { readConfiguration } from "../configuration/file.ts";
+import type { Plan } from "../configuration/plan.ts";
 import { openNode } from "../server/node.ts";
 
 /** Applies a configuration file and prints what was done, or with `dryRun` what would be. */

@@ -9,8 +9,9 @@ import { createDatabase } from "../../test/database.ts";
 import { type OpenNode, openNode } from "../server/node.ts";
 import { listConnections, listInstances, listSides, listTriggers } from "../store/configuration.ts";
 import { rulePage } from "../store/lists.ts";
-import { applyConfiguration, type Plan } from "./apply.ts";
+import { applyConfiguration } from "./apply.ts";
 import { ConfigurationError, parseConfiguration } from "./file.ts";
+import type { Plan } from "./plan.ts";
 
 let salesforce: SalesforceSimulator;
 let servicenow: ServiceNowSimulator;

@@ -1,0 +1,101 @@
+import type { Connector } from "../../connectors/connector.ts";
+import { ConnectorError } from "../../connectors/errors.ts";
+import { platforms } from "../../connectors/platforms.ts";
+import type { RuleCompiler } from "../rules/compile.ts";
+import {
+  type InstanceRow,
+  listConnections,
+  listInstances,
+  listSides,
+  listTriggers,
+  type SideRow,
+  sealedSecretsOf,
+  type TriggerRow,
+} from "../store/configuration.ts";
+import type { Db } from "../store/database.ts";
+import type { ConnectionId, InstanceId } from "../store/schema.ts";
+import type { Secret, Vault } from "../store/secrets.ts";
+import type { SyncContext } from "../sync/context.ts";
+import type { Configuration, InstanceEntry } from "./file.ts";
+
+export interface PlanStep {
+  readonly action: "create" | "change" | "publish" | "stop";
+  /** `instance helpdesk`, `connection support`, `trigger incident on support/SN`, `rule support/SN/incoming.ts`. */
+  readonly what: string;
+  readonly detail: string;
+}
+
+export interface Plan {
+  /** What has to be done, in order; empty when the node is as the file says. */
+  readonly steps: readonly PlanStep[];
+  /** What the node has and the file does not name; it is left as it is. */
+  readonly leftAlone: readonly string[];
+}
+
+export interface ApplyMeans {
+  readonly db: Db;
+  readonly vault: Vault;
+  readonly compiler: RuleCompiler;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Runs pinned samples; only asked for when a rule that has some is to be published. Without it such a rule is refused. */
+  readonly context?: () => Promise<SyncContext>;
+}
+
+export interface Wanted {
+  readonly configuration: Configuration;
+  readonly secrets: ReadonlyMap<string, ReadonlyMap<string, Secret>>;
+  readonly connectors: Map<string, Connector>;
+  readonly problems: string[];
+}
+
+export interface Present {
+  readonly instances: ReadonlyMap<string, InstanceRow>;
+  readonly sides: readonly SideRow[];
+  readonly triggers: readonly TriggerRow[];
+  readonly connections: ReadonlyMap<
+    string,
+    { readonly id: ConnectionId; readonly active: boolean; readonly keepRunsDays: number | null; readonly keepRuns: number | null }
+  >;
+  fingerprints(): Promise<ReadonlyMap<InstanceId, ReadonlyMap<string, string>>>;
+}
+
+export async function loadPresent(db: Db): Promise<Present> {
+  const instances = await listInstances(db);
+  return {
+    instances: new Map(instances.map((instance) => [instance.name, instance])),
+    sides: await listSides(db),
+    triggers: await listTriggers(db),
+    connections: new Map((await listConnections(db)).map((connection) => [connection.name, connection])),
+    async fingerprints() {
+      const all = new Map<InstanceId, Map<string, string>>();
+      for (const { id } of instances) all.set(id, new Map((await sealedSecretsOf(db, id)).map((secret) => [secret.name, secret.fingerprint])));
+      return all;
+    },
+  };
+}
+
+export function connectorOf(wanted: Wanted, name: string): Connector {
+  const made = wanted.connectors.get(name);
+  if (made !== undefined) return made;
+  const entry = wanted.configuration.instances.find((instance) => instance.name === name);
+  const platform = entry === undefined ? undefined : platforms[entry.platform];
+  if (entry === undefined || platform === undefined) throw new Error(`There is no instance ${name}.`);
+  const secrets = Object.fromEntries([...(wanted.secrets.get(name) ?? [])].map(([secretName, secret]) => [secretName, secret.reveal()]));
+  const connector = platform.connect(entry.config, secrets);
+  wanted.connectors.set(name, connector);
+  return connector;
+}
+
+export async function trySignIn(wanted: Wanted, entry: InstanceEntry): Promise<void> {
+  try {
+    await connectorOf(wanted, entry.name).check();
+  } catch (error) {
+    wanted.problems.push(`${wanted.configuration.path}: instances.${entry.name}: ${said(error)}`);
+  }
+}
+
+/** A connector's error in one line with what to do; anything else is ours and goes on. */
+export function said(error: unknown): string {
+  if (!(error instanceof ConnectorError)) throw error;
+  return error.advice === undefined ? error.message : `${error.message} ${error.advice}`;
+}
