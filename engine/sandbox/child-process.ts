@@ -1,4 +1,5 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { largestBatchBytes } from "./batching.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import { guestModules, type Prelude } from "./guest/modules.ts";
 import type { Limits } from "./limits.ts";
@@ -12,8 +13,31 @@ export type SpawnChild = (limits: Limits) => ChildProcessWithoutNullStreams;
 /** What the pool hears of a child. */
 export interface ChildEvents {
   onMessage(child: Child, message: FromChild, payload: string): void;
-  /** Said once. `running` is the run whose code it was in, if any. */
-  onDeath(child: Child, cause: DeathCause, running: number | undefined, words: string): void;
+  /** Said once. `running` are the runs whose code it was in, if any. */
+  onDeath(child: Child, cause: DeathCause, running: readonly number[], words: string): void;
+  /** How many runs of a version may enter together. */
+  mostTogether(version: string): number;
+}
+
+/** A run as its child sees it. */
+export interface Worked {
+  readonly id: number;
+  readonly program: { readonly versionId: string };
+  /** Counts its starts; what was meant for an earlier one is not sent any more. */
+  readonly restarts: number;
+  readonly ended: boolean;
+  /** Nobody else may enter with it. */
+  readonly alone: boolean;
+  readonly cpuMs: number;
+  readonly guestLimits: string;
+}
+
+/** A piece of work for a run that waits to be sent. */
+interface Step {
+  readonly run: Worked;
+  readonly restarts: number;
+  readonly isStart: boolean;
+  readonly payload: string;
 }
 
 /** One child process as its parent sees it: frames in and out, and the clock that kills it. */
@@ -35,7 +59,8 @@ export class Child {
   #settleGone: () => void = () => {};
   #settleReady: (outcome: true | string) => void = () => {};
   #out: Buffer[] = [];
-  #running: number | undefined;
+  #steps: Step[] = [];
+  #running: readonly number[] = [];
   #beganAt = 0;
   #budgetMs = 0;
   #errorText = "";
@@ -73,8 +98,18 @@ export class Child {
 
   /** Frames of one turn leave in one write. */
   send(message: ToChild, payload = ""): void {
-    if (this.#out.length === 0) setImmediate(() => this.#flush());
+    this.#wake();
     this.#out.push(encodeFrame(message, payload));
+  }
+
+  /** Has a piece of a run worked: from its input, or on with its answers. What is asked in one turn goes together, and nothing waits for more. */
+  work(run: Worked, isStart: boolean, payload: string): void {
+    this.#wake();
+    this.#steps.push({ run, restarts: run.restarts, isStart, payload });
+  }
+
+  #wake(): void {
+    if (this.#out.length === 0 && this.#steps.length === 0) setImmediate(() => this.#flush());
   }
 
   /** How long a piece of rule code may last before the child counts as hung. */
@@ -82,8 +117,8 @@ export class Child {
     this.#budgetMs = budgetMs;
   }
 
-  /** The run whose code it is in right now, as far as we know. */
-  get running(): number | undefined {
+  /** The runs whose code it is in right now, as far as we know. */
+  get running(): readonly number[] {
     return this.#running;
   }
 
@@ -94,8 +129,40 @@ export class Child {
 
   #flush(): void {
     const frames = this.#out;
+    const steps = this.#steps;
     this.#out = [];
+    this.#steps = [];
+    for (const batch of this.#batches(steps)) frames.push(frameOf(batch));
     if (this.alive && frames.length > 0) this.#process.stdin.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+  }
+
+  /** Gathers steps of the same version, in the order in which its first came. */
+  #batches(steps: readonly Step[]): Step[][] {
+    const batches: Step[][] = [];
+    const open = new Map<string, { readonly batch: Step[]; readonly most: number; bytes: number }>();
+    for (const step of steps) {
+      const { run } = step;
+      if (run.ended || run.restarts !== step.restarts) continue;
+      const { versionId } = run.program;
+      if (run.alone) {
+        batches.push([step]);
+        continue;
+      }
+      const found = open.get(versionId);
+      const [first] = found?.batch ?? [];
+      if (found !== undefined && first !== undefined) {
+        const fits = found.batch.length < found.most && found.bytes + step.payload.length <= largestBatchBytes;
+        if (fits && first.run.cpuMs === run.cpuMs && first.run.guestLimits === run.guestLimits) {
+          found.batch.push(step);
+          found.bytes += step.payload.length;
+          continue;
+        }
+      }
+      const batch = [step];
+      batches.push(batch);
+      open.set(versionId, { batch, most: this.#events.mostTogether(versionId), bytes: step.payload.length });
+    }
+    return batches;
   }
 
   #read(chunk: Buffer): void {
@@ -113,23 +180,23 @@ export class Child {
 
   #follow(message: FromChild): void {
     if (message.type === "begin") {
-      this.#running = message.run;
+      this.#running = message.runs;
       this.#beganAt = performance.now();
     } else if (message.type === "idle") {
-      this.#running = undefined;
+      this.#running = [];
       this.weary = message.weary;
     } else if (message.type === "ready") {
       this.#settleReady(true);
-    } else if (this.#running === message.run && message.type !== "broken") {
+    } else if (message.type !== "lost" && message.type !== "broken" && this.#running[0] === message.runs[0]) {
       // After `broken` the isolate is still to be taken down, which may hang as well: on the same account.
-      this.#running = undefined;
+      this.#running = [];
     }
   }
 
   #look(): void {
     const suspect = this.#running;
     const beganAt = this.#beganAt;
-    if (suspect === undefined || performance.now() - beganAt < this.#budgetMs) return;
+    if (suspect.length === 0 || performance.now() - beganAt < this.#budgetMs) return;
     // We may be the late one: what the child wrote meanwhile is read before this runs.
     setImmediate(() => {
       if (this.#running === suspect && this.#beganAt === beganAt) this.kill("hung");
@@ -145,4 +212,23 @@ export class Child {
     const cause = this.#cause ?? (/memory|bad_alloc|invalid (array|string|size)/i.test(this.#errorText) ? "memory" : "crash");
     this.#events.onDeath(this, cause, this.#running, this.#errorText);
   }
+}
+
+/** Those that begin stand first. */
+function frameOf(batch: readonly Step[]): Buffer {
+  // A batch has at least one step.
+  const { run } = batch[0] as Step;
+  const starts = batch.filter((step) => step.isStart);
+  const sorted = starts.length === batch.length ? batch : [...starts, ...batch.filter((step) => !step.isStart)];
+  let payload = "";
+  for (const step of sorted) payload += payload === "" ? step.payload : `,${step.payload}`;
+  const message: ToChild = {
+    type: "work",
+    version: run.program.versionId,
+    runs: sorted.map((step) => step.run.id),
+    starts: starts.length,
+    cpuMs: run.cpuMs,
+    limits: run.guestLimits,
+  };
+  return encodeFrame(message, `[${payload}]`);
 }

@@ -61,8 +61,7 @@ interface Program {
 /** One isolate with one rule version in it. */
 interface Room {
   readonly isolate: Ivm.Isolate;
-  readonly start: Ivm.Reference;
-  readonly resume: Ivm.Reference;
+  readonly enter: Ivm.Reference;
   readonly poll: Ivm.Reference;
   readonly drop: Ivm.Reference;
   readonly active: Set<number>;
@@ -70,8 +69,8 @@ interface Room {
   usedAt: number;
 }
 
+/** A run that waits for answers. */
 interface LiveRun {
-  readonly version: string;
   readonly room: Room;
   cpuLeftMs: number;
 }
@@ -100,7 +99,6 @@ function listen(): void {
 }
 
 function handle(message: ToChild, payload: string): void {
-  handled += 1;
   switch (message.type) {
     case "prepare":
       settings = message;
@@ -108,16 +106,12 @@ function handle(message: ToChild, payload: string): void {
     case "load":
       if (!programs.has(message.version)) keep(message.version, payload);
       return;
-    case "start":
-      start(message, payload);
+    case "work":
+      handled += message.runs.length;
+      work(message, payload);
       return;
-    case "resume": {
-      const run = live.get(message.run);
-      if (run !== undefined) step(message.run, run, run.room.resume, [message.run, payload]);
-      return;
-    }
     case "drop":
-      forget(message.run);
+      forget(message.run, live.get(message.run)?.room);
       return;
   }
 }
@@ -134,27 +128,97 @@ function keep(version: string, code: string): void {
   programs.set(version, { code, room: undefined });
 }
 
-function start(message: Extract<ToChild, { type: "start" }>, input: string): void {
-  const program = programs.get(message.version);
+type Work = Extract<ToChild, { type: "work" }>;
+
+/** Enters the isolate once for all these runs, and says how far each has come: to its end, or to where it waits. */
+function work(message: Work, payload: string): void {
+  const { version, runs, starts } = message;
+  const program = programs.get(version);
   if (program === undefined) {
-    say({ type: "lost", run: message.run, unloaded: true });
+    for (const run of runs.slice(0, starts)) say({ type: "lost", run, unloaded: true });
     return;
   }
-  say({ type: "begin", run: message.run });
+  // Answers for runs that went down with their isolate, of which the parent has been told: it starts them again.
+  if (starts === 0 && !runs.some((run) => live.has(run))) return;
+  say({ type: "begin", runs });
   flush();
   if (program.room !== undefined && program.room.started >= (settings?.runsPerIsolate ?? 0) && program.room.active.size === 0) leave(program);
   try {
     program.room ??= open(program.code);
   } catch (error) {
-    say({ type: "thrown", run: message.run, cpuMs: 0, stage: "load", ...wordsOf(error) });
+    say({ type: "thrown", runs, cpuMs: 0, stage: "load", ...wordsOf(error) });
     return;
   }
   const { room } = program;
-  room.started += 1;
-  room.active.add(message.run);
-  const run: LiveRun = { version: message.version, room, cpuLeftMs: message.cpuMs };
-  live.set(message.run, run);
-  step(message.run, run, room.start, [message.run, message.limits, input]);
+  room.started += starts;
+  room.usedAt = handled;
+  enter(message, payload, program, room, timeLeft(message));
+}
+
+/** A batch has the time of one run in all, so no run has more. Whoever shares a batch pays for all of it (see `settle`), so it cannot hide behind others either. */
+function timeLeft({ runs, starts, cpuMs }: Work): number {
+  let least = cpuMs;
+  for (let index = starts; index < runs.length; index += 1) {
+    const left = live.get(runs[index] ?? 0)?.cpuLeftMs;
+    if (left !== undefined && left < least) least = left;
+  }
+  return Math.max(1, Math.ceil(least));
+}
+
+function enter(message: Work, payload: string, program: Program, room: Room, timeout: number): void {
+  const { runs, starts, limits } = message;
+  const startedAt = performance.now();
+  let text: unknown;
+  try {
+    room.enter.applySync(undefined, [JSON.stringify(runs), starts, limits, payload], { timeout });
+    text = room.poll.applySync(undefined, [], { timeout });
+    if (typeof text !== "string") throw new Error("poll answered nothing");
+  } catch (error) {
+    fail(runs, program, room, performance.now() - startedAt, timeout, error);
+    return;
+  }
+  const cpuMs = performance.now() - startedAt;
+  if (text === "") {
+    for (const run of runs) forget(run, room);
+    say({ type: "spoilt", runs, cpuMs });
+    return;
+  }
+  settle(message, room, cpuMs, text);
+  say({ type: "steps", runs, cpuMs }, text);
+}
+
+/** Reads the marks in front of what `poll` answered: who waits, and who is over and forgotten in there. */
+function settle({ runs, cpuMs: budget }: Work, room: Room, spent: number, text: string): void {
+  for (let index = 0; index < runs.length; index += 1) {
+    const run = runs[index] ?? 0;
+    const known = live.get(run);
+    if (text[index] !== "c") {
+      if (known === undefined) continue;
+      live.delete(run);
+      room.active.delete(run);
+    } else if (known === undefined) {
+      live.set(run, { room, cpuLeftMs: budget - spent });
+      room.active.add(run);
+    } else known.cpuLeftMs -= spent;
+  }
+}
+
+function fail(runs: readonly number[], program: Program, room: Room, cpuMs: number, timeout: number, error: unknown): void {
+  // Message and time together: a rule may throw this very message itself.
+  const timedOut = cpuMs >= timeout && wordsOf(error).message === "Script execution timed out.";
+  const memory = room.isolate.isDisposed;
+  if (timedOut || memory) {
+    say({ type: "broken", runs, cpuMs, why: memory ? "memory" : "cpu" });
+    for (const run of runs) {
+      live.delete(run);
+      room.active.delete(run);
+    }
+    flush();
+    leave(program);
+    return;
+  }
+  say({ type: "thrown", runs, cpuMs, stage: "run", ...wordsOf(error) });
+  for (const run of runs) forget(run, room);
 }
 
 function open(code: string): Room {
@@ -179,62 +243,17 @@ function open(code: string): Room {
     // The realm is locked while the main module is evaluated; only then may rule text run.
     main.evaluateSync({ timeout: 5_000 });
     const { namespace } = main;
-    const [start, resume, poll, drop] = ["start", "resume", "poll", "drop"].map((name) => namespace.getSync(name, { reference: true }) as Ivm.Reference);
+    const [enter, poll, drop] = ["enter", "poll", "drop"].map((name) => namespace.getSync(name, { reference: true }) as Ivm.Reference);
     // Handles that stay pin their context: 150 KB each.
     namespace.release();
     for (const module of modules.values()) module.release();
     context.release();
-    if (start === undefined || resume === undefined || poll === undefined || drop === undefined) throw new Error("the prelude does not export what it must");
-    return { isolate, start, resume, poll, drop, active: new Set(), started: 0, usedAt: handled };
+    if (enter === undefined || poll === undefined || drop === undefined) throw new Error("the prelude does not export what it must");
+    return { isolate, enter, poll, drop, active: new Set(), started: 0, usedAt: handled };
   } catch (error) {
     isolate.dispose();
     throw error;
   }
-}
-
-/** Runs a piece of a rule up to its end or to where it waits, and says which. */
-function step(id: number, run: LiveRun, entry: Ivm.Reference, args: (number | string)[]): void {
-  const { room } = run;
-  room.usedAt = handled;
-  if (entry !== room.start) {
-    say({ type: "begin", run: id });
-    flush();
-  }
-  const startedAt = performance.now();
-  let spent = 0;
-  try {
-    const timeout = Math.max(1, Math.ceil(run.cpuLeftMs));
-    entry.applySync(undefined, args, { timeout });
-    const text: unknown = room.poll.applySync(undefined, [id], { timeout });
-    spent = performance.now() - startedAt;
-    run.cpuLeftMs -= spent;
-    if (typeof text !== "string") throw new Error("poll answered nothing");
-    say({ type: "step", run: id, cpuMs: spent }, text);
-    if (text.startsWith('{"state":"calls"')) return;
-    // The isolate has forgotten a run that it reported as over.
-    live.delete(id);
-    room.active.delete(id);
-  } catch (error) {
-    spent = performance.now() - startedAt;
-    fail(id, run, spent, error);
-  }
-}
-
-function fail(id: number, run: LiveRun, cpuMs: number, error: unknown): void {
-  // Message and time together: a rule may throw this very message itself.
-  const timedOut = cpuMs >= run.cpuLeftMs && wordsOf(error).message === "Script execution timed out.";
-  const memory = run.room.isolate.isDisposed;
-  if (timedOut || memory) {
-    say({ type: "broken", run: id, cpuMs, why: memory ? "memory" : "cpu" });
-    live.delete(id);
-    run.room.active.delete(id);
-    flush();
-    const program = programs.get(run.version);
-    if (program !== undefined) leave(program);
-    return;
-  }
-  say({ type: "thrown", run: id, cpuMs, stage: "run", ...wordsOf(error) });
-  forget(id);
 }
 
 /** What was thrown comes out of the isolate as a copy, or as any primitive. */
@@ -252,13 +271,11 @@ function wordsOf(error: unknown): { message: string; stack: string } {
   }
 }
 
-function forget(id: number): void {
-  const run = live.get(id);
-  if (run === undefined) return;
-  live.delete(id);
-  run.room.active.delete(id);
-  if (run.room.isolate.isDisposed) return;
-  run.room.drop.applySync(undefined, [id], { timeout: 100 });
+function forget(run: number, room: Room | undefined): void {
+  live.delete(run);
+  room?.active.delete(run);
+  if (room === undefined || room.isolate.isDisposed) return;
+  room.drop.applySync(undefined, [run], { timeout: 100 });
 }
 
 /** Throws an isolate away. Runs that wait in it must be started again. */
@@ -271,7 +288,7 @@ function leave(program: Program): void {
   }
   flush();
   if (room.isolate.isDisposed) return;
-  for (const reference of [room.start, room.resume, room.poll, room.drop]) reference.release();
+  for (const reference of [room.enter, room.poll, room.drop]) reference.release();
   room.isolate.dispose();
 }
 

@@ -34,8 +34,8 @@ describe("frames", () => {
 
 describe("what a child says", () => {
   test("is read when it is of the protocol", () => {
-    expect(readFromChild('{"type":"begin","run":1}')).toEqual({ type: "begin", run: 1 });
-    expect(readFromChild('{"type":"step","run":1,"cpuMs":2}')).toEqual({ type: "step", run: 1, cpuMs: 2 });
+    expect(readFromChild('{"type":"begin","runs":[1,2]}')).toEqual({ type: "begin", runs: [1, 2] });
+    expect(readFromChild('{"type":"steps","runs":[1],"cpuMs":2}')).toEqual({ type: "steps", runs: [1], cpuMs: 2 });
     expect(readFromChild('{"type":"idle","weary":true}')).toEqual({ type: "idle", weary: true });
     expect(readFromChild('{"type":"ready","user":61200,"dropped":true}')).toEqual({ type: "ready", user: 61_200, dropped: true });
   });
@@ -46,20 +46,24 @@ describe("what a child says", () => {
     "1",
     "[]",
     "{",
-    '{"type":"other","run":1}',
-    '{"type":"step"}',
-    '{"type":"step","run":"1"}',
-    '{"type":"step","run":1.5}',
-    '{"type":"broken","run":1,"why":"x"}',
-    '{"type":"thrown","run":1,"stage":"x"}',
+    '{"type":"other","runs":[1]}',
+    '{"type":"steps"}',
+    '{"type":"steps","runs":1}',
+    '{"type":"steps","runs":[]}',
+    '{"type":"steps","runs":["1"]}',
+    '{"type":"steps","runs":[1.5]}',
+    `{"type":"begin","runs":[${Array(65).fill(1).join()}]}`,
+    '{"type":"lost","run":"1"}',
+    '{"type":"broken","runs":[1],"why":"x"}',
+    '{"type":"thrown","runs":[1],"stage":"x"}',
   ])("PRO-04: %s is no message", (header) => {
     expect(readFromChild(header)).toBeUndefined();
   });
 
   test("PRO-04: lies about time and long words are cut", () => {
-    expect(readFromChild('{"type":"step","run":1,"cpuMs":-5}')).toMatchObject({ cpuMs: 0 });
-    expect(readFromChild('{"type":"step","run":1,"cpuMs":1e99}')).toMatchObject({ cpuMs: 0 });
-    expect(readFromChild(JSON.stringify({ type: "thrown", run: 1, stage: "run", message: "x".repeat(9999), stack: "" }))).toMatchObject({
+    expect(readFromChild('{"type":"steps","runs":[1],"cpuMs":-5}')).toMatchObject({ cpuMs: 0 });
+    expect(readFromChild('{"type":"steps","runs":[1],"cpuMs":1e99}')).toMatchObject({ cpuMs: 0 });
+    expect(readFromChild(JSON.stringify({ type: "thrown", runs: [1], stage: "run", message: "x".repeat(9999), stack: "" }))).toMatchObject({
       message: "x".repeat(2000),
     });
   });

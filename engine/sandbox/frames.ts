@@ -14,9 +14,14 @@ export const longestFrame = 16 * 1024 * 1024;
 
 /** Cuts a stream of bytes into frames. */
 export class FrameReader {
+  readonly #longest: number;
   #chunks: Buffer[] = [];
   #size = 0;
   #needed = 4;
+
+  constructor(longest = longestFrame) {
+    this.#longest = longest;
+  }
 
   /** Calls `onFrame` for each whole frame; false when the stream is not made of frames that we accept. */
   push(chunk: Buffer, onFrame: (header: string, payload: string) => void): boolean {
@@ -28,7 +33,7 @@ export class FrameReader {
     this.#needed = 4;
     while (bytes.length - offset >= 4) {
       const length = bytes.readUInt32LE(offset);
-      if (length > longestFrame) return false;
+      if (length > this.#longest) return false;
       if (bytes.length - offset - 4 < length) {
         this.#needed = length + 4;
         break;

@@ -13,7 +13,8 @@ export type Gated = { readonly ok: true; readonly value: Json } | { readonly ok:
  * code of ours overflows its stack on objects nested 10 000 deep [M].
  */
 export function parseUntrusted(text: string, label: string, limits: GateLimits): Gated {
-  if (text.length > limits.bytes || Buffer.byteLength(text) > limits.bytes) {
+  // Three bytes are the most that a UTF-16 unit takes: only a text near the limit is measured.
+  if (text.length * 3 > limits.bytes && Buffer.byteLength(text) > limits.bytes) {
     return { ok: false, code: "LIMIT_RESULT", message: `${label} is larger than ${limits.bytes} bytes, which is the limit` };
   }
   const shape = measure(text);

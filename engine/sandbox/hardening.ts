@@ -13,8 +13,10 @@ import type { Limits } from "./limits.ts";
  * - Node's permission model denies files, network, processes, workers, addons (a seat belt: it has had bypasses);
  * - `--jitless` takes away the compiler in which most V8 bugs live, and WebAssembly with it;
  * - the environment is empty and has no prototype: a polluted `Object.prototype.NODE_OPTIONS` would otherwise be inherited.
+ *
+ * `change` is for tests that take a layer away: the pool gives none.
  */
-export function spawnChild(limits: Limits): ChildProcessWithoutNullStreams {
+export function spawnChild(limits: Limits, change: (source: string) => string = (source) => source): ChildProcessWithoutNullStreams {
   const native = nativePath();
   const flags = [
     "--jitless",
@@ -27,7 +29,7 @@ export function spawnChild(limits: Limits): ChildProcessWithoutNullStreams {
     "--no-warnings",
     "--input-type=commonjs",
     "--eval",
-    childSource(),
+    change(childSource()),
     native,
     ...ownUser(),
   ];

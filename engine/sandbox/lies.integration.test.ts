@@ -18,27 +18,27 @@ function spawnLiar(script: string) {
   return spawn(process.execPath, ["--eval", program], { stdio: ["pipe", "pipe", "pipe"] });
 }
 
-const done = JSON.stringify({ state: "done", console: [] });
+const done = `d\n${JSON.stringify({ state: "done", console: [] })}`;
 
 describe("PRO-04: a child that lies", () => {
   test.each([
-    ["sends bytes that are no frames", `const heard = ({ type }) => { if (type === "start") process.stdout.write("hello, this is no frame at all") }`],
-    ["announces a frame of a gigabyte", `const heard = ({ type }) => { if (type === "start") process.stdout.write(Buffer.from([0, 0, 0, 64])) }`],
-    ["sends a header that is no message", `const heard = ({ type }) => { if (type === "start") say({ type: "give me everything" }) }`],
-    ["answers without a result", `const heard = ({ type, run }) => { if (type === "start") say({ type: "step", run }, "nonsense") }`],
+    ["sends bytes that are no frames", `const heard = ({ type }) => { if (type === "work") process.stdout.write("hello, this is no frame at all") }`],
+    ["announces a frame of a gigabyte", `const heard = ({ type }) => { if (type === "work") process.stdout.write(Buffer.from([0, 0, 0, 64])) }`],
+    ["sends a header that is no message", `const heard = ({ type }) => { if (type === "work") say({ type: "give me everything" }) }`],
+    ["answers without a result", `const heard = ({ type, runs }) => { if (type === "work") say({ type: "steps", runs }, "nonsense") }`],
     [
       "answers with a result that is no JSON",
-      `const heard = ({ type, run }) => { if (type === "start") say({ type: "step", run }, ${JSON.stringify(`${done}\n{{{{`)}) }`,
+      `const heard = ({ type, runs }) => { if (type === "work") say({ type: "steps", runs }, ${JSON.stringify(`${done}\n{{{{`)}) }`,
     ],
     [
       "asks for calls out of their order",
-      `const heard = ({ type, run }) => { if (type === "start") say({ type: "step", run }, ${JSON.stringify(`{"state":"calls","console":[]}\n[{"id":7,"name":"x","args":[]}]`)}) }`,
+      `const heard = ({ type, runs }) => { if (type === "work") say({ type: "steps", runs }, ${JSON.stringify(`c\n{"state":"calls","console":[]}\n[{"id":7,"name":"x","args":[]}]`)}) }`,
     ],
     [
       "asks for more calls than it may",
-      `const heard = ({ type, run }) => { if (type === "start") say({ type: "step", run }, '{"state":"calls","console":[]}\\n' + JSON.stringify(Array.from({ length: 9 }, (_, i) => ({ id: i + 1, name: "x", args: [] })))) }`,
+      `const heard = ({ type, runs }) => { if (type === "work") say({ type: "steps", runs }, 'c\\n{"state":"calls","console":[]}\\n' + JSON.stringify(Array.from({ length: 9 }, (_, i) => ({ id: i + 1, name: "x", args: [] })))) }`,
     ],
-    ["dies at once", `const heard = ({ type }) => { if (type === "start") process.kill(process.pid, "SIGKILL") }`],
+    ["dies at once", `const heard = ({ type }) => { if (type === "work") process.kill(process.pid, "SIGKILL") }`],
   ])("that %s is killed, and its run fails without a result", async (_what, script) => {
     const pool = await startWorkshop({ children: 1, spawn: liar(script) });
     const completion = await runText(pool, "out.a = 1");
@@ -48,7 +48,7 @@ describe("PRO-04: a child that lies", () => {
   });
 
   test("that answers twice is heard once", async () => {
-    const script = `const heard = ({ type, run }) => { if (type === "start") { say({ type: "step", run }, ${JSON.stringify(`${done}\n{"first":1}`)}); say({ type: "step", run }, ${JSON.stringify(`${done}\n{"second":2}`)}) } }`;
+    const script = `const heard = ({ type, runs }) => { if (type === "work") { say({ type: "steps", runs }, ${JSON.stringify(`${done}\n{"first":1}`)}); say({ type: "steps", runs }, ${JSON.stringify(`${done}\n{"second":2}`)}) } }`;
     const pool = await startWorkshop({ children: 1, spawn: liar(script) });
     expect(await runText(pool, "")).toMatchObject({ ok: true, value: { first: 1 } });
     expect(await runText(pool, "")).toMatchObject({ ok: true, value: { first: 1 } });
@@ -56,7 +56,7 @@ describe("PRO-04: a child that lies", () => {
   });
 
   test("that answers for another child's run is killed, and that run is not touched", async () => {
-    const script = `const heard = ({ type, run }) => { if (type !== "start") return; for (let other = 1; other < run; other += 1) say({ type: "step", run: other }, ${JSON.stringify(`${done}\n{"stolen":true}`)}); if (run > 1) say({ type: "step", run }, ${JSON.stringify(`${done}\n{"own":true}`)}); else setTimeout(() => say({ type: "step", run }, ${JSON.stringify(`${done}\n{"honest":true}`)}), 500) }`;
+    const script = `const heard = ({ type, runs }) => { if (type !== "work") return; const [run] = runs; for (let other = 1; other < run; other += 1) say({ type: "steps", runs: [other] }, ${JSON.stringify(`${done}\n{"stolen":true}`)}); if (run > 1) say({ type: "steps", runs }, ${JSON.stringify(`${done}\n{"own":true}`)}); else setTimeout(() => say({ type: "steps", runs }, ${JSON.stringify(`${done}\n{"honest":true}`)}), 500) }`;
     const pool = await startWorkshop({ children: 2, spawn: liar(script) });
     const first = runText(pool, "", { owner: "a" });
     await expect.poll(() => pool.stats().inFlight).toBe(1);
@@ -67,14 +67,14 @@ describe("PRO-04: a child that lies", () => {
   });
 
   test("that sends a result beyond the limits fails that run only", async () => {
-    const script = `const heard = ({ type, run }) => { if (type === "start") say({ type: "step", run }, ${JSON.stringify(`${done}\n`)} + "[".repeat(100000) + "]".repeat(100000)) }`;
+    const script = `const heard = ({ type, runs }) => { if (type === "work") say({ type: "steps", runs }, ${JSON.stringify(`${done}\n`)} + "[".repeat(100000) + "]".repeat(100000)) }`;
     const pool = await startWorkshop({ children: 1, spawn: liar(script) });
     expect(await runText(pool, "")).toMatchObject({ ok: false, error: { kind: "limit", code: "LIMIT_RESULT" } });
     await pool.close();
   });
 
   test("that says nothing any more is found out by the clock", async () => {
-    const pool = await startWorkshop({ children: 1, spawn: liar(`const heard = ({ type, run }) => { if (type === "start") say({ type: "begin", run }) }`) });
+    const pool = await startWorkshop({ children: 1, spawn: liar(`const heard = ({ type, runs }) => { if (type === "work") say({ type: "begin", runs }) }`) });
     expect(await runText(pool, "", { limits: { cpuMs: 100 } })).toMatchObject({ ok: false, error: { kind: "timeout", code: "LIMIT_CPU" } });
     await pool.close();
   });

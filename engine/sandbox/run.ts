@@ -13,7 +13,10 @@ export class ActiveRun {
   readonly completion: Promise<Completion>;
   child: Child | undefined;
   restarts = -1;
-  onEnd: () => void = () => {};
+  alone = false;
+  ended = false;
+  /** Called once, with whether there is a result. */
+  onEnd: (isFine: boolean) => void = () => {};
 
   readonly #input: string;
   readonly #answer: Answer;
@@ -28,7 +31,6 @@ export class ActiveRun {
   #clock: NodeJS.Timeout | undefined;
   #settle: (completion: Completion) => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  #ended = false;
 
   constructor(id: number, program: Program, input: string, answer: Answer, limits: Limits) {
     this.id = id;
@@ -46,11 +48,11 @@ export class ActiveRun {
   isTooLarge(): boolean {
     const { sourceBytes, resultBytes } = this.#limits;
     // The compiler wraps the text; the wrap is not the rule's.
-    if (Buffer.byteLength(this.program.code) > sourceBytes + 4_096)
+    if (isLonger(this.program.code, sourceBytes + 4_096))
       this.fail({ kind: "limit", code: "LIMIT_SOURCE", message: `the rule's text is larger than ${sourceBytes} bytes, which is the limit` });
-    else if (Buffer.byteLength(this.#input) > 2 * resultBytes)
+    else if (isLonger(this.#input, 2 * resultBytes))
       this.fail({ kind: "limit", code: "LIMIT_INPUT", message: `what the rule is given is larger than ${2 * resultBytes} bytes, which is the limit` });
-    return this.#ended;
+    return this.ended;
   }
 
   startClock(onWallClock: () => void): void {
@@ -69,12 +71,20 @@ export class ActiveRun {
       child.loaded.add(version);
       child.send({ type: "load", version }, this.program.code);
     }
-    child.send({ type: "start", run: this.id, version, cpuMs: this.#limits.cpuMs, limits: this.#guestLimits() }, this.#input);
+    child.work(this, true, this.#input);
   }
 
   detach(): void {
     this.child?.runs.delete(this.id);
     this.child = undefined;
+  }
+
+  get cpuMs(): number {
+    return this.#limits.cpuMs;
+  }
+
+  get guestLimits(): string {
+    return guestLimitsOf(this.#limits);
   }
 
   /** Beyond this the child does not keep its own time any more. */
@@ -86,17 +96,17 @@ export class ActiveRun {
     this.#cpuMs += cpuMs;
   }
 
-  /** Takes what `poll` answered; false when it is not what an honest child says. */
-  stepped(cpuMs: number, text: string): boolean {
+  /** Takes what `poll` answered about this run: a header line and what it is about. False when it is not what an honest child says. */
+  stepped(cpuMs: number, headerText: string, payload: string): boolean {
     this.#cpuMs += cpuMs;
-    const cut = text.indexOf("\n");
-    const header = readHeader(text.slice(0, cut));
-    if (cut === -1 || header === undefined) return false;
+    // Not there any more, or not yet again: `lost` has been said.
+    if (headerText === "") return true;
+    const header = readHeader(headerText);
+    if (header === undefined) return false;
     this.#keepConsole(header.console);
-    const payload = text.slice(cut + 1);
     if (header.state === "failed") {
       const kind: RuleErrorKind = header.kind === "limit" ? "limit" : "user";
-      this.fail({ kind, code: header.code, message: header.message, ...framesOf(header.stack, this.program.name) });
+      this.fail({ kind, code: header.code, message: header.message, ...framesOf(header.stack, this.program.name, this.program.code) });
       return true;
     }
     if (header.state === "done") {
@@ -115,7 +125,7 @@ export class ActiveRun {
 
   threw(message: Extract<FromChild, { type: "thrown" }>): void {
     const code = message.stage === "load" ? "SYNTAX" : "RULE_ERROR";
-    this.fail({ kind: "user", code, message: message.message, ...framesOf(message.stack, this.program.name) });
+    this.fail({ kind: "user", code, message: message.message, ...framesOf(message.stack, this.program.name, this.program.code) });
   }
 
   broke(why: "cpu" | "memory"): void {
@@ -153,10 +163,10 @@ export class ActiveRun {
   }
 
   #end(completion: Completion): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.ended) return;
+    this.ended = true;
     clearTimeout(this.#clock);
-    this.onEnd();
+    this.onEnd(completion.ok);
     this.#settle(completion);
   }
 
@@ -177,7 +187,7 @@ export class ActiveRun {
   #readCalls(payload: string): HelperCall[] | undefined {
     const { argumentBytes, callsAtOnce, resultDepth, resultKeys } = this.#limits;
     const gated = parseUntrusted(payload, "calls", { bytes: 12 * 1024 * 1024 + argumentBytes, depth: resultDepth + 4, keys: 4 * resultKeys });
-    if (!gated.ok || !Array.isArray(gated.value) || gated.value.length > callsAtOnce) return undefined;
+    if (!gated.ok || !Array.isArray(gated.value) || gated.value.length === 0 || gated.value.length > callsAtOnce) return undefined;
     const calls: HelperCall[] = [];
     for (const each of gated.value as readonly Json[]) {
       const { id, name, args } = each as { id?: unknown; name?: unknown; args?: unknown };
@@ -189,44 +199,47 @@ export class ActiveRun {
   }
 
   async #ask(calls: HelperCall[]): Promise<void> {
-    const { child } = this;
+    const { child, restarts } = this;
     const fresh = calls.filter((call) => !this.#isKnown(call));
     if (fresh.length > 0) {
       const answering = this.#answer(fresh);
       for (const call of fresh) this.#calls[call.id - 1] = this.#entry(call, answering);
     }
-    let answers: HelperAnswer[];
+    let answers: string[];
     try {
-      answers = await Promise.all(calls.map((call) => this.#calls[call.id - 1]?.pending ?? Promise.reject(new Error("a call was lost"))));
+      const pending = calls.map((call) => this.#calls[call.id - 1]?.pending ?? Promise.reject(new Error("a call was lost")));
+      // Most rules ask for one thing at a time.
+      answers = pending.length === 1 && pending[0] !== undefined ? [await pending[0]] : await Promise.all(pending);
     } catch (error) {
-      if (this.#ended) return;
-      this.#ended = true;
+      if (this.ended) return;
+      this.ended = true;
       clearTimeout(this.#clock);
       child?.send({ type: "drop", run: this.id });
-      this.onEnd();
+      this.onEnd(false);
       this.#reject(error);
       return;
     }
     // Meanwhile the run may have ended, or have been started again elsewhere, where it asks anew and is answered from the record.
-    if (this.#ended || this.child !== child || child === undefined || !child.alive) return;
-    child.send({ type: "resume", run: this.id }, JSON.stringify(answers));
+    if (this.ended || this.child !== child || this.restarts !== restarts || child === undefined || !child.alive) return;
+    child.work(this, false, `[${answers.join()}]`);
   }
 
   /** Whether an earlier start of this run made the very same call: then nobody is asked twice, not even while the first answer is still on its way. */
   #isKnown(call: HelperCall): boolean {
-    return this.#calls[call.id - 1]?.key === keyOf(call);
+    const known = this.#calls[call.id - 1];
+    return known !== undefined && keyOf(known.call) === keyOf(call);
   }
 
   #entry(call: HelperCall, answering: Promise<HelperAnswer[]>): CallEntry {
     const entry: CallEntry = {
       call,
-      key: keyOf(call),
       answer: undefined,
       pending: answering.then((answers) => {
         const answer = answers.find((each) => each.id === call.id);
         if (answer === undefined) throw new Error(`call ${call.id} (${call.name}) was not answered`);
-        entry.answer = this.#bounded(call, answer);
-        return entry.answer;
+        const text = JSON.stringify(answer);
+        entry.answer = text.length <= this.#limits.resultBytes ? answer : this.#tooLong(call);
+        return entry.answer === answer ? text : JSON.stringify(entry.answer);
       }),
     };
     // Awaited in `#ask`; a run that ended meanwhile does not care.
@@ -234,33 +247,43 @@ export class ActiveRun {
     return entry;
   }
 
-  #bounded(call: HelperCall, answer: HelperAnswer): HelperAnswer {
-    const { resultBytes } = this.#limits;
-    if (JSON.stringify(answer).length <= resultBytes) return answer;
+  #tooLong(call: HelperCall): HelperAnswer {
     return {
       id: call.id,
       ok: false,
-      error: { code: "LIMIT_ANSWER", message: `the answer of ${call.name} is larger than ${resultBytes} bytes, which is the limit: ask for less` },
+      error: { code: "LIMIT_ANSWER", message: `the answer of ${call.name} is larger than ${this.#limits.resultBytes} bytes, which is the limit: ask for less` },
     };
   }
+}
 
-  #guestLimits(): string {
-    const { resultBytes, resultDepth, resultKeys, argumentBytes, calls, callsAtOnce, consoleLines, consoleLineLength } = this.#limits;
-    return JSON.stringify({
-      result: { bytes: resultBytes, depth: resultDepth, keys: resultKeys },
-      argument: { bytes: argumentBytes, depth: resultDepth, keys: resultKeys },
-      calls,
-      callsAtOnce,
-      consoleLines,
-      consoleLineLength,
-    });
-  }
+const guestLimitsTexts = new WeakMap<Limits, string>();
+
+/** The part of the limits that the isolate keeps, as text. Most runs have the pool's own limits, so the text is made once. */
+function guestLimitsOf(limits: Limits): string {
+  const known = guestLimitsTexts.get(limits);
+  if (known !== undefined) return known;
+  const { resultBytes, resultDepth, resultKeys, argumentBytes, calls, callsAtOnce, consoleLines, consoleLineLength } = limits;
+  const text = JSON.stringify({
+    result: { bytes: resultBytes, depth: resultDepth, keys: resultKeys },
+    argument: { bytes: argumentBytes, depth: resultDepth, keys: resultKeys },
+    calls,
+    callsAtOnce,
+    consoleLines,
+    consoleLineLength,
+  });
+  guestLimitsTexts.set(limits, text);
+  return text;
+}
+
+/** Three bytes are the most that a UTF-16 unit takes: only a text near the limit is measured. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 
 interface CallEntry {
   readonly call: HelperCall;
-  readonly key: string;
-  readonly pending: Promise<HelperAnswer>;
+  /** The answer as the isolate gets it. */
+  readonly pending: Promise<string>;
   answer: HelperAnswer | undefined;
 }
 
@@ -277,7 +300,11 @@ interface Header {
   readonly stack: string;
 }
 
+const doneQuietly: Header = { state: "done", console: [], kind: "", code: "", message: "", stack: "" };
+
 function readHeader(text: string): Header | undefined {
+  // What nearly every run says.
+  if (text === '{"state":"done","console":[]}') return doneQuietly;
   try {
     const { state, console, kind = "", code = "", message = "", stack = "" } = JSON.parse(text) as Record<string, unknown>;
     if (state !== "done" && state !== "calls" && state !== "failed") return undefined;

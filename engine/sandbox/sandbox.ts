@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { Batching } from "./batching.ts";
 import { Child, type DeathCause, type SpawnChild } from "./child-process.ts";
 import type { Completion, HelperAnswer, HelperCall, Json } from "./completion.ts";
 import type { Prelude } from "./guest/modules.ts";
@@ -59,6 +60,7 @@ export class Sandbox {
   readonly #runs = new Map<number, ActiveRun>();
   #waiting: ActiveRun[] = [];
   readonly #quarantine = new Quarantine();
+  readonly #batching = new Batching();
   #closed = false;
   #ids = 0;
   #counts = { runs: 0, failures: 0, kills: 0, restarts: 0 };
@@ -83,21 +85,18 @@ export class Sandbox {
    * Runs a program once. Never rejects for what a rule does; it rejects only when `answer` does.
    * `limits` may tighten or widen what the pool allows.
    */
-  run(program: Program, input: Json, answer: Answer, limits: RunLimits = {}): Promise<Completion> {
+  run(program: Program, input: Json, answer: Answer, limits?: RunLimits): Promise<Completion> {
     this.#ids += 1;
     this.#counts.runs += 1;
-    const run = new ActiveRun(this.#ids, program, JSON.stringify(input), answer, { ...this.#limits, ...limits });
+    const own = limits === undefined ? this.#limits : { ...this.#limits, ...limits };
+    const run = new ActiveRun(this.#ids, program, JSON.stringify(input), answer, own);
+    run.onEnd = (isFine) => {
+      if (!isFine) this.#counts.failures += 1;
+      this.#release(run);
+    };
     if (this.#closed) run.fail({ kind: "crash", code: "CLOSED", message: "the sandbox is closed" });
     else if (this.#quarantine.holds(program.versionId, Date.now())) run.fail({ kind: "limit", code: "QUARANTINED", message: this.#quarantine.words() });
     else if (!run.isTooLarge()) this.#admit(run);
-    run.completion.then(
-      (completion) => {
-        if (!completion.ok) this.#counts.failures += 1;
-      },
-      () => {
-        this.#counts.failures += 1;
-      },
-    );
     return run.completion;
   }
 
@@ -127,7 +126,6 @@ export class Sandbox {
   #admit(run: ActiveRun): void {
     this.#runs.set(run.id, run);
     run.startClock(() => this.#onWallClock(run));
-    run.onEnd = () => this.#release(run);
     this.#dispatch(run);
   }
 
@@ -181,6 +179,7 @@ export class Sandbox {
     return new Child(this.#limits, this.#prelude, this.#spawnChild, {
       onMessage: (child, message, payload) => this.#onMessage(child, message, payload),
       onDeath: (child, cause, running, words) => this.#onDeath(child, cause, running, words),
+      mostTogether: (version) => this.#batching.most(version, performance.now()),
     });
   }
 
@@ -193,38 +192,74 @@ export class Sandbox {
       if (child.weary && child.runs.size === 0) this.#retire(child);
       return;
     }
-    const run = this.#runs.get(message.run);
+    const ids = message.type === "lost" ? [message.run] : message.runs;
     // A run that has ended here may still be spoken of; one that this child does not hold is a lie.
-    if (run === undefined) return;
-    if (run.child !== child) {
+    const runs = ids.map((id) => this.#runs.get(id));
+    if (runs.some((run) => run !== undefined && run.child !== child)) {
       child.kill("lied");
       return;
     }
+    if (message.type === "steps") this.#takeSteps(child, message, runs, payload);
+    else
+      this.#takeWord(
+        child,
+        message,
+        ids.length > 1,
+        runs.filter((run) => run !== undefined),
+      );
+  }
+
+  /** What happened to runs that did not come to their end or to a call. Only of a lone run can one say that it is to blame. */
+  #takeWord(child: Child, message: Exclude<FromChild, { type: "ready" | "idle" | "steps" }>, isBatch: boolean, runs: readonly ActiveRun[]): void {
+    const [first] = runs;
+    if (first === undefined) return;
     if (message.type === "begin") {
-      child.allow(run.hungAfterMs());
+      child.allow(first.hungAfterMs());
       return;
     }
     if (message.type === "lost") {
-      if (message.unloaded) child.loaded.delete(run.program.versionId);
-      this.#restart(run);
+      if (message.unloaded) child.loaded.delete(first.program.versionId);
+      this.#restart(first);
       return;
     }
-    if (message.type === "broken") {
+    if (isBatch && !(message.type === "thrown" && message.stage === "load")) {
+      this.#part(runs, message.type === "spoilt");
+      // Whoever retires starts all its runs again elsewhere.
+      if (message.type === "broken" && message.why === "memory") this.#retire(child);
+      else for (const run of runs) this.#restart(run);
+      return;
+    }
+    for (const run of runs) {
+      if (message.type === "spoilt") {
+        child.kill("lied");
+        return;
+      }
       run.addCpu(message.cpuMs);
-      run.broke(message.why);
-      // What V8 allocated past its limit is not given back for sure.
-      if (message.why === "memory") this.#retire(child);
-      return;
+      if (message.type === "broken") run.broke(message.why);
+      else run.threw(message);
     }
-    if (message.type === "thrown") {
-      run.addCpu(message.cpuMs);
-      run.threw(message);
-      return;
-    }
-    if (!run.stepped(message.cpuMs, payload)) child.kill("lied");
+    // What V8 allocated past its limit is not given back for sure.
+    if (message.type === "broken" && message.why === "memory") this.#retire(child);
   }
 
-  #onDeath(child: Child, cause: DeathCause, running: number | undefined, words: string): void {
+  #takeSteps(child: Child, message: Extract<FromChild, { type: "steps" }>, runs: readonly (ActiveRun | undefined)[], payload: string): void {
+    const lines = payload.split("\n");
+    if (lines.length !== 1 + 2 * runs.length) {
+      child.kill("lied");
+      return;
+    }
+    const version = runs.find((run) => run !== undefined)?.program.versionId;
+    if (version !== undefined) this.#batching.measured(version, runs.length, message.cpuMs);
+    for (const [index, run] of runs.entries()) {
+      // One that ends may take the child with it.
+      if (run === undefined || run.child !== child) continue;
+      if (run.stepped(message.cpuMs / runs.length, lines[1 + 2 * index] ?? "", lines[2 + 2 * index] ?? "")) continue;
+      child.kill("lied");
+      return;
+    }
+  }
+
+  #onDeath(child: Child, cause: DeathCause, running: readonly number[], words: string): void {
     const known = this.#children.delete(child);
     if (this.#standby === child) this.#standby = undefined;
     if (this.#closed) return;
@@ -239,6 +274,8 @@ export class Sandbox {
       this.#quarantine.charge(culprit.program.versionId, Date.now());
       culprit.killed(cause);
     }
+    // A batch is no culprit, but one of it may be: alone, each speaks for itself.
+    if (culprit === undefined && cause !== "retired") this.#part(this.#heldBy(child, running), false);
     for (const id of [...child.runs]) {
       const run = this.#runs.get(id);
       if (run !== undefined && run !== culprit) this.#restart(run);
@@ -247,12 +284,22 @@ export class Sandbox {
     this.#drainWaiting();
   }
 
+  #heldBy(child: Child, ids: readonly number[]): ActiveRun[] {
+    return ids.flatMap((id) => this.#runs.get(id) ?? []).filter((run) => run.child === child);
+  }
+
   /** Whose code took the child down. One that lies may name nobody or anybody: then its only run, if it has but one. */
-  #culprit(child: Child, cause: DeathCause, running: number | undefined): ActiveRun | undefined {
+  #culprit(child: Child, cause: DeathCause, running: readonly number[]): ActiveRun | undefined {
     if (cause === "retired") return undefined;
-    const [only] = child.runs;
-    const id = cause === "lied" && child.runs.size === 1 ? only : running;
-    return id === undefined ? undefined : this.#runs.get(id);
+    const [id, another] = cause === "lied" && child.runs.size === 1 ? child.runs : running;
+    return id === undefined || another !== undefined ? undefined : this.#runs.get(id);
+  }
+
+  /** From now on each of these enters alone. */
+  #part(runs: readonly ActiveRun[], forGood: boolean): void {
+    const [first] = runs;
+    if (first !== undefined) this.#batching.failed(first.program.versionId, performance.now(), forGood);
+    for (const run of runs) run.alone = true;
   }
 
   #restart(run: ActiveRun): void {
@@ -281,7 +328,8 @@ export class Sandbox {
   #onWallClock(run: ActiveRun): void {
     const { child } = run;
     run.outOfTime();
-    if (child?.running === run.id) child.kill("hung");
+    // A batch that hangs is found out by its own clock, which is shorter.
+    if (child?.running.length === 1 && child.running[0] === run.id) child.kill("hung");
     else child?.send({ type: "drop", run: run.id });
   }
 

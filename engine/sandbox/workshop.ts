@@ -37,7 +37,7 @@ export async function runText(
 
 /** As the compiler wraps it: our part on a line of its own. */
 export function moduleOf(text: string): string {
-  return `Object.freeze(import.meta);const $rule = async ({ input, out, call, end, console }) => (async () => {\n${text}\n})();export default $rule;\n//# sourceURL=rule:main`;
+  return `Object.freeze(import.meta);const $rule = ({ input, out, call, end, console }) => (async () => {\n${text}\n})();export default $rule;\n//# sourceURL=rule:main`;
 }
 
 /** Answers each call with its first argument; `fail` fails. */

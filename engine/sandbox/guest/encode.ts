@@ -25,6 +25,76 @@ export class EncodeFailure {
  * @throws EncodeFailure
  */
 export function encode(value: unknown, label: string, limits: EncodeLimits, wrapping = 0): string {
+  const text = encodeQuickly(value, limits, wrapping);
+  return text ?? encodeCarefully(value, label, limits, wrapping);
+}
+
+/**
+ * Nearly all values are small trees of text and numbers: those are looked through and given to `JSON.stringify` as they are. All others, and
+ * whatever is wrong, goes the careful way, which copies, converts and names the place.
+ * Without a compiler (`--jitless`) a result of 2 KB in 75 keys takes 8 µs this way, 30 µs the careful way [M].
+ *
+ * A proxy or a getter may answer something else the second time. That gains nothing: the text is JSON all the same, and the parent measures it again.
+ */
+function encodeQuickly(value: unknown, limits: EncodeLimits, wrapping: number): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (weigh(value, limits.depth + wrapping, Math.min(limits.bytes, limits.keys * keyWeight)) < 0) return undefined;
+  const text: string | undefined = JSON.stringify(value);
+  return text === undefined || text.length > limits.bytes || text.includes('"__proto__"') ? undefined : text;
+}
+
+/** What a key counts beside its characters, so that one number bounds both. */
+const keyWeight = 16;
+
+/** Characters and keys below an object; negative when it is heavier than `most` or holds anything but plain values. */
+function weigh(value: object, depth: number, most: number): number {
+  if (depth <= 0) return -1;
+  let weight = 0;
+  if (Array.isArray(value)) {
+    const { length } = value;
+    weight = length * keyWeight;
+    if (weight > most) return -1;
+    for (let index = 0; index < length; index += 1) {
+      const member: unknown = value[index];
+      if (typeof member === "string") weight += member.length;
+      else if (typeof member === "object" && member !== null) {
+        const inner = weigh(member, depth - 1, most - weight);
+        if (inner < 0) return -1;
+        weight += inner;
+      } else if (!isPlainValue(member)) return -1;
+      if (weight > most) return -1;
+    }
+    return weight;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return -1;
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
+    weight += key.length + keyWeight;
+    if (typeof member === "string") weight += member.length;
+    else if (typeof member === "object" && member !== null) {
+      const inner = weigh(member, depth - 1, most - weight);
+      if (inner < 0) return -1;
+      weight += inner;
+    } else if (!isPlainValue(member)) return -1;
+    if (weight > most) return -1;
+  }
+  return weight;
+}
+
+function isPlainValue(value: unknown): boolean {
+  switch (typeof value) {
+    case "boolean":
+    case "undefined":
+      return true;
+    case "number":
+      return value - value === 0;
+    default:
+      return value === null;
+  }
+}
+
+function encodeCarefully(value: unknown, label: string, limits: EncodeLimits, wrapping: number): string {
   const measure: Measure = { limits, label, characters: 0, keys: 0 };
   const text = JSON.stringify(plain(value, measure, undefined, -wrapping));
   // Characters were counted while copying; bytes differ from them for text beyond ASCII and for escapes.

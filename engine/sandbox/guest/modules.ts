@@ -16,7 +16,7 @@ export function readModules(folder: URL, names: readonly string[]): Record<strin
 
 /** Everything that an isolate loads beside the rule, and the module to start with. Imports find each other by file name alone. */
 export function guestModules(prelude: Prelude): { readonly main: string; readonly modules: Readonly<Record<string, string>> } {
-  const own = readModules(new URL("./", import.meta.url), ["encode.ts", "realm.ts", "runs.ts", "show.ts", "thrown.ts"]);
+  const own = readModules(new URL("./", import.meta.url), ["dice.ts", "encode.ts", "realm.ts", "runs.ts", "show.ts", "thrown.ts"]);
   for (const name of Object.keys(prelude.modules)) {
     if (name in own || name === "lock" || name === "main") throw new Error(`a prelude module cannot be called ${name}`);
   }
@@ -27,7 +27,7 @@ export function guestModules(prelude: Prelude): { readonly main: string; readonl
       ...prelude.modules,
       // Modules are evaluated in the order of their imports: the realm is locked before the rule's module is touched.
       lock: `import { openGuest } from "runs.ts"; import { prepare } from ${JSON.stringify(prelude.entry)}; export const guest = openGuest(prepare);`,
-      main: `import { guest } from "lock"; import rule from "rule:main"; guest.use(rule); export const { start, resume, poll, drop } = guest;`,
+      main: `import { guest } from "lock"; import rule from "rule:main"; guest.use(rule); export const { enter, poll, drop } = guest;`,
     },
   };
 }

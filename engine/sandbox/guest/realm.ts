@@ -7,8 +7,8 @@
 
 /** What differs from run to run and is read by built-ins. */
 export interface Pins {
-  now: number;
-  random: () => number;
+  readonly now: number;
+  random(): number;
 }
 
 /** Removes, replaces and freezes. `pins` tells the built-ins which run is on. */

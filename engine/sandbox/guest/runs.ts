@@ -1,7 +1,12 @@
 /**
- * The runs inside one isolate. The child process calls `start` and `resume` with text and asks `poll` for text: no object,
- * function or promise of the host ever comes in here.
+ * The runs inside one isolate. The child process calls `enter` with text and asks `poll` for text: no object, function or promise of the host
+ * ever comes in here.
+ *
+ * One entry takes many runs: their pieces up to the first wait are worked one after the other, what follows a wait in the microtasks behind them all.
+ * They share nothing but the realm, which is frozen, and its clock and dice, which belong to one run at a time: a run of a batch that looks at those
+ * after a wait spoils the batch (`poll` answers nothing), and each of its runs is then entered alone.
  */
+import { diceFrom } from "./dice.ts";
 import { EncodeFailure, type EncodeLimits, encode } from "./encode.ts";
 import { lockDown, type Pins } from "./realm.ts";
 import { show } from "./show.ts";
@@ -59,31 +64,64 @@ interface Call {
   readonly trace: { readonly stack?: string };
 }
 
-class Run implements Pins {
+/** Most runs neither print, nor ask, nor roll dice: what those need is made when it is needed. */
+class Run implements Pins, RunHost {
   now = 0;
-  random: () => number = diceFrom("");
   outcome: Outcome | undefined;
-  readonly console: string[] = [];
-  readonly calls = new Map<number, Call>();
-  readonly waiting: number[] = [];
+  lines: string[] | undefined;
+  calls: Map<number, Call> | undefined;
+  waiting: number[] = [];
   /** Codes of helper failures, by the error that the rule got: a rule cannot forge them. */
-  readonly codes = new WeakMap<object, string>();
+  codes: WeakMap<object, string> | undefined;
   made = 0;
   asked = 0;
-  lines = 0;
+  printed = 0;
   readonly limits: GuestLimits;
+  #seed = "";
+  #dice: (() => number) | undefined;
 
   constructor(limits: GuestLimits) {
     this.limits = limits;
+  }
+
+  random(): number {
+    this.#dice ??= diceFrom(this.#seed);
+    return this.#dice();
+  }
+
+  call(name: string, args: readonly unknown[]): Promise<unknown> {
+    return ask(this, name, args);
+  }
+
+  end(result: unknown): never {
+    close(this, () => ({ label: "the result", value: result, wrapping: 1 }));
+    // New each time: a rule may catch it, and must find nothing on it that it left there in an earlier run.
+    throw new Error("the rule has ended here");
+  }
+
+  pin(now: number, seed: string): void {
+    this.now = now;
+    this.#seed = seed;
+    this.#dice = undefined;
+  }
+
+  /** Made anew at each look: a rule owns what it gets. */
+  get console(): RunHost["console"] {
+    const line = (...values: unknown[]): void => print(this, values);
+    return { log: line, info: line, warn: line, error: line, debug: line };
   }
 }
 
 export interface Guest {
   /** Gives the rule, which must be loaded after the realm is locked. */
   use(rule: Rule): void;
-  start(id: number, limits: string, input: string): void;
-  resume(id: number, answers: string): void;
-  poll(id: number): string;
+  /** Works a piece of each run of `ids` (a list as JSON). The first `starts` of them begin; the others go on. `payload` lists their inputs and answers. */
+  enter(ids: string, starts: number, limits: string, payload: string): void;
+  /**
+   * What became of the runs that were entered, in their order: a line with a mark for each (`d` over, `c` waits for calls, `x` not here), then two
+   * lines for each. Empty when the batch is spoilt.
+   */
+  poll(): string;
   drop(id: number): void;
 }
 
@@ -95,34 +133,69 @@ export function openGuest(prepare: Prepare): Guest {
   const runs = new Map<number, Run>();
   let knownText = "";
   let known: GuestLimits = nothing;
-  let current = new Run(nothing);
+  let entered: number[] = [];
+  let isSpoilt = false;
+  const nobody: Pins = {
+    get now(): number {
+      isSpoilt = true;
+      throw new Error("nobody's turn");
+    },
+    random() {
+      isSpoilt = true;
+      throw new Error("nobody's turn");
+    },
+  };
+  let current: Pins = nobody;
   lockDown(() => current);
 
   return {
     use(loaded) {
       rule = loaded;
     },
-    start(id, limits, input) {
+    enter(ids, starts, limits, payload) {
       if (limits !== knownText) {
         known = JSON.parse(limits) as GuestLimits;
         knownText = limits;
       }
-      const run = new Run(known);
-      runs.set(id, run);
-      current = run;
-      begin(run, prepare, rule, JSON.parse(input));
+      isSpoilt = false;
+      entered = JSON.parse(ids) as number[];
+      const given = JSON.parse(payload) as unknown[];
+      for (let index = 0; index < entered.length; index += 1) {
+        // Three lists of one length.
+        const id = entered[index] as number;
+        if (index < starts) {
+          const run = new Run(known);
+          runs.set(id, run);
+          current = run;
+          begin(run, prepare, rule, given[index]);
+        } else {
+          const run = runs.get(id);
+          if (run === undefined) continue;
+          current = run;
+          settle(run, given[index] as Answer[]);
+        }
+      }
+      if (entered.length > 1) current = nobody;
     },
-    resume(id, answers) {
-      const run = runs.get(id);
-      if (run === undefined) return;
-      current = run;
-      settle(run, JSON.parse(answers) as Answer[]);
-    },
-    poll(id) {
-      const run = runs.get(id);
-      if (run === undefined) return "";
-      if (run.outcome !== undefined) runs.delete(id);
-      return report(run);
+    poll() {
+      if (isSpoilt) return "";
+      let marks = "";
+      let text = "";
+      for (const id of entered) {
+        const run = runs.get(id);
+        if (run === undefined) {
+          marks += "x";
+          text += "\n\n";
+          continue;
+        }
+        text += report(run);
+        if (run.outcome === undefined) marks += "c";
+        else {
+          marks += "d";
+          runs.delete(id);
+        }
+      }
+      return marks + text;
     },
     drop(id) {
       runs.delete(id);
@@ -138,9 +211,9 @@ type Answer =
   | { readonly id: number; readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
 
 function begin(run: Run, prepare: Prepare, rule: Rule, input: unknown): void {
-  const { names, finish } = prepare(input, hostOf(run));
-  rule(names).then(
-    () => close(run, () => finish()),
+  const prepared = prepare(input, run);
+  rule(prepared.names).then(
+    () => close(run, () => prepared.finish()),
     (thrown: unknown) => fail(run, thrown),
   );
 }
@@ -163,7 +236,7 @@ function fail(run: Run, thrown: unknown): void {
     return;
   }
   const described: ThrownError = describeThrown(thrown);
-  const code = (typeof thrown === "object" && thrown !== null ? run.codes.get(thrown) : undefined) ?? "RULE_ERROR";
+  const code = (typeof thrown === "object" && thrown !== null ? run.codes?.get(thrown) : undefined) ?? "RULE_ERROR";
   run.outcome = { state: "failed", kind: "user", code, message: described.message, stack: described.stack };
 }
 
@@ -172,23 +245,6 @@ function exceed(run: Run, code: string, message: string): never {
   const { stack } = new Error();
   run.outcome ??= { state: "failed", kind: "limit", code, message, stack: stack ?? "" };
   throw new RangeError(message);
-}
-
-function hostOf(run: Run): RunHost {
-  const line = (...values: unknown[]): void => print(run, values);
-  return {
-    call: (name, args) => ask(run, name, args),
-    end(result) {
-      close(run, () => ({ label: "the result", value: result, wrapping: 1 }));
-      // New each time: a rule may catch it, and must find nothing on it that it left there in an earlier run.
-      throw new Error("the rule has ended here");
-    },
-    pin(now, seed) {
-      run.now = now;
-      run.random = diceFrom(seed);
-    },
-    console: { log: line, info: line, warn: line, error: line, debug: line },
-  };
 }
 
 const mostArguments = 16;
@@ -204,8 +260,10 @@ function ask(run: Run, name: string, args: readonly unknown[]): Promise<unknown>
   const id = run.made;
   const trace: { stack?: string } = {};
   Error.captureStackTrace(trace);
+  run.calls ??= new Map();
+  const { calls } = run;
   return new Promise((resolve, reject) => {
-    run.calls.set(id, { text: `{"id":${id},"name":${JSON.stringify(name)},"args":[${encoded.join()}]}`, resolve, reject, trace });
+    calls.set(id, { text: `{"id":${id},"name":${JSON.stringify(name)},"args":[${encoded.join()}]}`, resolve, reject, trace });
     run.waiting.push(id);
   });
 }
@@ -222,9 +280,9 @@ function encodeArgument(run: Run, name: string, value: unknown, index: number): 
 
 function settle(run: Run, answers: readonly Answer[]): void {
   for (const answer of answers) {
-    const call = run.calls.get(answer.id);
+    const call = run.calls?.get(answer.id);
     if (call === undefined) continue;
-    run.calls.delete(answer.id);
+    run.calls?.delete(answer.id);
     run.asked -= 1;
     if (run.outcome !== undefined) continue;
     if (answer.ok) call.resolve(answer.value);
@@ -237,54 +295,49 @@ function helperError(run: Run, call: Call, answer: { readonly code: string; read
   const frames = call.trace.stack ?? "";
   Object.defineProperty(error, "stack", { value: `Error: ${answer.message}${frames.slice(frames.indexOf("\n"))}`, writable: true, configurable: true });
   Object.defineProperty(error, "code", { value: answer.code, writable: true, configurable: true, enumerable: true });
+  run.codes ??= new WeakMap();
   run.codes.set(error, answer.code);
   return error;
 }
 
+/** Two lines, each with its line feed in front: the header and what it is about. Neither text holds one itself: both are JSON. */
 function report(run: Run): string {
-  const console = run.console.splice(0);
-  const { outcome } = run;
-  if (outcome?.state === "done") return `${JSON.stringify({ state: "done", console })}\n${outcome.text}`;
-  if (outcome?.state === "failed") return `${JSON.stringify({ ...outcome, console })}\n`;
-  const texts: string[] = [];
+  const { outcome, lines } = run;
+  run.lines = undefined;
+  if (outcome?.state === "done") return `\n${lines === undefined ? doneQuietly : headerOf({ state: "done" }, lines)}\n${outcome.text}`;
+  if (outcome?.state === "failed") return `\n${headerOf(outcome, lines)}\n`;
+  let texts = "";
   while (run.waiting.length > 0 && run.asked < run.limits.callsAtOnce) {
     const id = run.waiting.shift();
-    const call = id === undefined ? undefined : run.calls.get(id);
+    const call = id === undefined ? undefined : run.calls?.get(id);
     if (call === undefined) continue;
     run.asked += 1;
-    texts.push(call.text);
+    texts += texts === "" ? call.text : `,${call.text}`;
   }
-  if (texts.length > 0 || run.asked > 0) return `${JSON.stringify({ state: "calls", console })}\n[${texts.join()}]`;
-  const stuck = { state: "failed", kind: "user", code: "STUCK", message: "the rule waits for a promise that nothing can settle", stack: "" };
-  return `${JSON.stringify({ ...stuck, console })}\n`;
+  if (run.asked > 0) return `\n${lines === undefined ? callsQuietly : headerOf({ state: "calls" }, lines)}\n[${texts}]`;
+  run.outcome = { state: "failed", kind: "user", code: "STUCK", message: "the rule waits for a promise that nothing can settle", stack: "" };
+  return `\n${headerOf(run.outcome, lines)}\n`;
+}
+
+const doneQuietly = '{"state":"done","console":[]}';
+const callsQuietly = '{"state":"calls","console":[]}';
+
+function headerOf(outcome: object, lines: readonly string[] = []): string {
+  return JSON.stringify({ ...outcome, console: lines });
 }
 
 function print(run: Run, values: readonly unknown[]): void {
   const { consoleLines, consoleLineLength } = run.limits;
-  if (run.lines > consoleLines) return;
-  run.lines += 1;
-  if (run.lines > consoleLines) {
-    run.console.push(`… more than ${consoleLines} lines, which is the limit: the rest is not kept`);
+  if (run.printed > consoleLines) return;
+  run.printed += 1;
+  run.lines ??= [];
+  if (run.printed > consoleLines) {
+    run.lines.push(`… more than ${consoleLines} lines, which is the limit: the rest is not kept`);
     return;
   }
   let text = "";
   for (let index = 0; index < values.length && text.length <= consoleLineLength; index += 1) {
     text += `${index === 0 ? "" : " "}${show(values[index], consoleLineLength + 1)}`;
   }
-  run.console.push(text.length > consoleLineLength ? `${text.slice(0, consoleLineLength)}… (cut at ${consoleLineLength} characters)` : text);
-}
-
-/** Repeatable dice: xmur3 seeds mulberry32. Good enough for a rule; no use for secrets. */
-function diceFrom(seed: string): () => number {
-  let state = 1779033703 ^ seed.length;
-  for (let index = 0; index < seed.length; index += 1) {
-    state = Math.imul(state ^ seed.charCodeAt(index), 3432918353);
-    state = (state << 13) | (state >>> 19);
-  }
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
+  run.lines.push(text.length > consoleLineLength ? `${text.slice(0, consoleLineLength)}… (cut at ${consoleLineLength} characters)` : text);
 }
