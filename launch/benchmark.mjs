@@ -24,7 +24,7 @@ export async function benchmark(root, node, words) {
   if (chosen.length === 0) throw new Error("There are no benchmarks in test/bench.");
   for (const name of chosen) {
     console.log(`\n${name.replace(".bench.ts", "")}`);
-    const code = await runToEnd(node, [join(folder, name), ...given], { cwd: root });
+    const code = await runToEnd(node, ["--disable-warning=ExperimentalWarning", join(folder, name), ...given], { cwd: root });
     if (code !== 0) return code;
   }
   return 0;

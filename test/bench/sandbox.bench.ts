@@ -94,7 +94,14 @@ async function throughput(
   const rate = Math.round(1e6 / wall);
   const reached =
     goal === undefined ? {} : goal.includes("runs/s") ? { goal, reached: verdict(rate >= 50_000, cost) } : { goal, reached: cost.parent <= 60 ? "yes" : "no" };
-  rows.push({ what, "µs wall": wall.toFixed(1), "runs/s": rate, "µs parent": cost.parent.toFixed(1), "µs child": cost.child.toFixed(1), ...reached });
+  rows.push({
+    what,
+    "µs wall": wall.toFixed(1),
+    "runs/s": rate,
+    "µs parent": cost.parent.toFixed(1), // A child that was replaced meanwhile took its count with it.
+    "µs child": cost.child < 0 ? "replaced" : cost.child.toFixed(1),
+    ...reached,
+  });
   return cost;
 }
 
@@ -137,7 +144,7 @@ async function idleVersions(versions: number): Promise<void> {
   const back = performance.now() - startedAt;
   const all = children + Math.max(0, grown);
   rows.push({
-    what: `${versions} idle versions: ${children.toFixed(0)} MB in the child, ${grown.toFixed(0)} MB more here; back in ${back.toFixed(1)} ms`,
+    what: `${versions} idle versions: ${children.toFixed(0)} MB in the child, ${Math.max(0, grown).toFixed(0)} MB more here; back in ${back.toFixed(1)} ms`,
     goal: "≤ 400 MB",
     reached: all <= 400 ? "yes" : "no",
   });
