@@ -176,6 +176,7 @@ describe("the node over HTTP", () => {
       "/api/runs/{id}",
       "/api/runs/{id}/replay",
       "/api/triggers",
+      "/api/triggers/{id}",
       "/api/twins",
       "/api/twins/{id}",
     ]);
@@ -193,7 +194,9 @@ describe("the node over HTTP", () => {
       { position: "left", name: "SF", instance: "sales" },
       { position: "right", name: "SN", instance: "helpdesk" },
     ]);
-    expect((await call("GET", "/api/triggers")).body.items).toMatchObject([{ side: "SN", entityType: "incident", query: "urgency=1", problem: null }]);
+    const triggers = (await call("GET", "/api/triggers")).body.items;
+    expect(triggers).toMatchObject([{ side: "SN", entityType: "incident", query: "urgency=1", problem: null }]);
+    expect((await call("GET", `/api/triggers/${triggers[0].id}`)).body).toMatchObject({ id: triggers[0].id, query: "urgency=1" });
     const rules = (await call("GET", "/api/rules?connection=support")).body.items;
     expect(rules).toHaveLength(4);
     const version = await call("GET", `/api/rule-versions/${rules[0].id}`);

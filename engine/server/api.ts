@@ -196,6 +196,17 @@ export function createApi(means: ApiMeans) {
   api.openapi(
     createRoute({
       method: "get",
+      path: "/api/triggers/{id}",
+      summary: "Read a trigger",
+      security: secured,
+      request: { params: byId },
+      responses: { 200: ok(triggerSchema, "The trigger"), 404: failed("No such trigger"), ...common },
+    }),
+    async (c) => c.json(json(found((await triggerPage(db, { limit: 1 }, c.req.valid("param").id)).items[0], "trigger")), 200),
+  );
+  api.openapi(
+    createRoute({
+      method: "get",
       path: "/api/twins",
       summary: "List twins, newest first",
       security: secured,

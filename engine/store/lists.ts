@@ -158,7 +158,8 @@ export async function ruleVersion(db: Db, id: string) {
     .executeTakeFirst();
 }
 
-export async function triggerPage(db: Db, of: PageOf) {
+/** By id; with `only`, that one alone. */
+export async function triggerPage(db: Db, of: PageOf, only?: string) {
   return await page(
     of,
     async (limit) => {
@@ -179,6 +180,7 @@ export async function triggerPage(db: Db, of: PageOf) {
         .where("watch.kind", "=", "trigger")
         .orderBy("watch.id")
         .limit(limit);
+      if (only !== undefined) query = query.where(sql<boolean>`watch.id = ${only}::uuid`);
       if (of.after !== undefined) query = query.where(sql<boolean>`watch.id > ${of.after}::uuid`);
       return await query.execute();
     },
