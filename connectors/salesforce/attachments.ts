@@ -17,9 +17,9 @@ type AddAttachment = Extract<WriteOperation, { kind: "addAttachment" }>;
 const largestInJson = 5_000_000;
 const uploadsAtOnce = 4;
 
-/** The sub-select that reads files along with their records. */
-export function filesSelect(relationship: string): string {
-  const document = [
+export const fileColumns: readonly string[] = [
+  "ContentDocumentId",
+  ...[
     "Title",
     "FileExtension",
     "ContentSize",
@@ -29,13 +29,18 @@ export function filesSelect(relationship: string): string {
     "CreatedBy.Email",
     "LatestPublishedVersion.PathOnClient",
     "LatestPublishedVersion.Checksum",
-  ];
-  return `(SELECT ContentDocumentId, ${document.map((field) => `ContentDocument.${field}`).join(", ")} FROM ${relationship})`;
-}
-
-export function oldAttachmentsSelect(relationship: string): string {
-  return `(SELECT Id, Name, ContentType, BodyLength, CreatedDate, CreatedById, CreatedBy.Name, CreatedBy.Email FROM ${relationship})`;
-}
+  ].map((field) => `ContentDocument.${field}`),
+];
+export const oldAttachmentColumns: readonly string[] = [
+  "Id",
+  "Name",
+  "ContentType",
+  "BodyLength",
+  "CreatedDate",
+  "CreatedById",
+  "CreatedBy.Name",
+  "CreatedBy.Email",
+];
 
 /** A file linked to a record. Its id is the document's, which stays when a new version is uploaded; the hash is of the newest version. */
 export function fileAttachments(link: SoqlRecord): Attachment[] {

@@ -3,8 +3,10 @@ import type { ReadableStream } from "node:stream/web";
 import { Connection } from "jsforce";
 import { ConnectorError } from "../errors.ts";
 import { Redactor } from "../http-redaction.ts";
+import { Absences, isMissingEndpoint, isMissingObject } from "./absence.ts";
 import type { SalesforceConfig } from "./config.ts";
-import { answerError, complaintError, complaintsOf } from "./platform-errors.ts";
+import { itemOutcome, oneByOne } from "./items.ts";
+import { answerError } from "./platform-errors.ts";
 import { expired, Session } from "./session.ts";
 import { type CallFacts, type CallOptions, FetchTransport, type RawRequest } from "./transport.ts";
 
@@ -43,6 +45,8 @@ export interface Statement {
   readonly soql: string;
   /** With the recycle bin. */
   readonly all?: boolean;
+  /** The object that it asks, where that one may be missing: then there are no rows. */
+  readonly optional?: string;
 }
 
 /** First pause before a repeat; each further one is twice as long, and all are shortened at random. */
@@ -64,12 +68,14 @@ export class SalesforceClient {
   readonly #session: Session;
   readonly #options: ClientOptions;
   readonly #version: string;
+  readonly absences: Absences;
   #clockAheadMs: number | undefined;
 
   constructor(config: SalesforceConfig, secrets: Readonly<Record<string, string>>, options: ClientOptions) {
     const redactor = new Redactor(Object.values(secrets));
     this.#options = options;
     this.#version = config.apiVersion;
+    this.absences = new Absences(options.now);
     this.#transport = new FetchTransport(options.timeoutMs, (text) => redactor.redact(text));
     this.#connection = new Connection({ loginUrl: config.url, version: config.apiVersion, callOptions: { client: "isobridge" } });
     this.#connection._transport = this.#transport;
@@ -87,18 +93,18 @@ export class SalesforceClient {
     return this.#connection.instanceUrl;
   }
 
-  /** The user that this account is. */
-  async userId(): Promise<string> {
+  /** The user that this account is, as the sign-in said; undefined where it did not. */
+  async signedInUser(): Promise<string | undefined> {
     await this.#session.token();
-    const id = this.#connection.userInfo?.id;
-    if (id === undefined) throw new ConnectorError("PROTOCOL", { message: "Salesforce did not say who signed in." });
-    return id;
+    return this.#connection.userInfo?.id;
   }
 
   /** The org's time, from the `Date` of its latest answer; asks for one where there was none. */
   async orgTime(): Promise<number> {
-    if (this.#clockAheadMs === undefined) await this.json({ method: "GET", path: "/limits", what: "read the time", write: false, repeatable: true });
-    return this.#options.now() + (this.#clockAheadMs ?? 0);
+    if (this.#clockAheadMs === undefined) await this.#knock("read the time");
+    // An answer without a time, or none at all: the next one that has it counts.
+    this.#clockAheadMs ??= 0;
+    return this.#options.now() + this.#clockAheadMs;
   }
 
   /** Makes a call whose answer is JSON; null for an empty answer. */
@@ -147,7 +153,14 @@ export class SalesforceClient {
 
   /** Makes sure that the session is alive, for a call that cannot be repeated. */
   async keepAlive(): Promise<void> {
-    await this.json({ method: "GET", path: "/limits", what: "check the session", write: false, repeatable: true });
+    await this.#knock("check the session");
+  }
+
+  /** A small call for what every answer brings; that the limits are not for this account is an answer too. */
+  async #knock(what: string): Promise<void> {
+    await this.json({ method: "GET", path: "/limits", what, write: false, repeatable: true }).catch((error: unknown) => {
+      if (!isMissingEndpoint(error)) throw error;
+    });
   }
 
   async query(soql: string, what: string): Promise<readonly SoqlRecord[]> {
@@ -155,26 +168,79 @@ export class SalesforceClient {
     return records;
   }
 
-  /** Runs statements in as few calls as possible and reads all their pages. */
+  /** Runs statements in as few calls as possible and reads all their pages. Without composites they are run one by one. */
   async queries(statements: readonly Statement[], what: string): Promise<readonly (readonly SoqlRecord[])[]> {
     const [only] = statements;
-    if (only !== undefined && statements.length === 1 && this.#queryPath(only).length < longestUrl)
-      return [await this.#pages(await this.#get(this.#queryPath(only), what), what)];
+    if (only !== undefined && statements.length === 1 && this.#queryPath(only).length < longestUrl) return [await this.#single(only, what)];
     const results: (readonly SoqlRecord[])[] = [];
     for (let i = 0; i < statements.length; i += queriesPerComposite) {
       const group = statements.slice(i, i + queriesPerComposite);
-      const compositeRequest = group.map((statement, n) => ({ method: "GET", url: this.#queryPath(statement), referenceId: `q${n}` }));
-      const answer = await this.data({ method: "POST", path: "/composite", body: { compositeRequest }, what, write: false, repeatable: true });
-      for (const { httpStatusCode, body } of compositeAnswers(answer, group.length, what)) {
-        if (httpStatusCode >= 300) throw answerError(httpStatusCode, body, { what, write: false });
-        results.push(await this.#pages(pageOf(body, what), what));
+      const answers = await this.#composite(group, what);
+      for (const [n, statement] of group.entries()) {
+        const answer = answers?.[n];
+        if (answer === undefined) {
+          results.push(await this.#single(statement, what));
+          continue;
+        }
+        const ask = async () => {
+          if (answer.httpStatusCode >= 300) throw answerError(answer.httpStatusCode, answer.body, { what, write: false });
+          return await this.#pages(pageOf(answer.body, what), what);
+        };
+        results.push(await this.#tolerant(statement, what, ask));
       }
     }
     return results;
   }
 
-  /** Saves or deletes a collection; the outcome of each item, in order. */
-  async collection(call: Call, size: number): Promise<readonly ({ readonly id: string } | ConnectorError)[]> {
+  /** The answers to a few statements sent in one call; undefined where there are no composites. */
+  async #composite(group: readonly Statement[], what: string): Promise<ReturnType<typeof compositeAnswers> | undefined> {
+    const compositeRequest = group.map((statement, n) => ({ method: "GET", url: this.#queryPath(statement), referenceId: `q${n}` }));
+    const call: Call = { method: "POST", path: "/composite", body: { compositeRequest }, what, write: false, repeatable: true };
+    return await this.absences.orElse(
+      "composite",
+      isMissingEndpoint,
+      async (): Promise<ReturnType<typeof compositeAnswers> | undefined> => compositeAnswers(await this.data(call), group.length, what),
+      async () => undefined,
+    );
+  }
+
+  async #single(statement: Statement, what: string): Promise<readonly SoqlRecord[]> {
+    if (statement.optional !== undefined && this.absences.has(statement.optional)) return [];
+    return await this.#tolerant(statement, what, async () => await this.#pages(await this.#get(this.#queryPath(statement), what), what));
+  }
+
+  /** The rows of a statement; where the recycle bin cannot be looked into, those outside it, and none where an optional object is missing. */
+  async #tolerant(statement: Statement, what: string, ask: () => Promise<readonly SoqlRecord[]>): Promise<readonly SoqlRecord[]> {
+    try {
+      const rows = await ask();
+      if (statement.optional !== undefined) this.absences.saw(statement.optional);
+      return rows;
+    } catch (error) {
+      if (statement.all && isMissingEndpoint(error) && !this.absences.has("queryAll")) {
+        const rows = await this.#single({ ...statement, all: false }, what);
+        // The object may be what is missing: only rows of it show that it was the recycle bin.
+        if (statement.optional === undefined || !this.absences.has(statement.optional)) this.absences.note("queryAll");
+        return rows;
+      }
+      if (statement.optional === undefined || !isMissingObject(error)) throw error;
+      // Names of people may go; comments and files that go would be taken for deleted ones on the other side.
+      if (statement.optional !== "User" && this.absences.wasThere(statement.optional)) throw error;
+      this.absences.note(statement.optional);
+      return [];
+    }
+  }
+
+  /** Saves or deletes a collection; the outcome of each item, in order. Without collections each item goes by a call of its own. */
+  async collection(call: Call, singles: readonly Call[]): Promise<readonly ({ readonly id: string } | ConnectorError)[]> {
+    return await this.absences.orElse(
+      "collections",
+      isMissingEndpoint,
+      async () => await this.#collection(call, singles.length),
+      async () => await oneByOne(singles, async (single) => await this.json(single)),
+    );
+  }
+
+  async #collection(call: Call, size: number): Promise<readonly ({ readonly id: string } | ConnectorError)[]> {
     const answer = await this.data(call);
     if (!Array.isArray(answer) || answer.length !== size) {
       throw new ConnectorError("PROTOCOL", {
@@ -212,7 +278,7 @@ export class SalesforceClient {
   }
 
   #queryPath({ soql, all }: Statement): string {
-    return `/services/data/v${this.#version}/${all ? "queryAll" : "query"}?q=${encodeURIComponent(soql)}`;
+    return `/services/data/v${this.#version}/${all && !this.absences.has("queryAll") ? "queryAll" : "query"}?q=${encodeURIComponent(soql)}`;
   }
 
   async #raw(method: string, path: string, token: string, headers: Readonly<Record<string, string>> = {}): Promise<RawRequest> {
@@ -276,12 +342,4 @@ function pageOf(body: unknown, what: string): Page {
 
 function isPage(value: unknown): value is Page {
   return typeof value === "object" && value !== null && "records" in value && Array.isArray(value.records) && "done" in value;
-}
-
-function itemOutcome(item: unknown, call: Call): { readonly id: string } | ConnectorError {
-  const { success, id, errors } = (item ?? {}) as { success?: unknown; id?: unknown; errors?: unknown }; // each is looked at
-  if (success === true && typeof id === "string") return { id };
-  const [complaint] = complaintsOf(errors);
-  if (complaint !== undefined) return complaintError(complaint, { what: call.what, write: true });
-  return new ConnectorError("PROTOCOL", { message: `Salesforce gave no outcome for a record when asked to ${call.what}.`, uncertain: true });
 }

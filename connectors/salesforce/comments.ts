@@ -3,17 +3,14 @@ import type { SoqlRecord } from "./client.ts";
 import { list } from "./soql.ts";
 import { isoInstant } from "./values.ts";
 
-const author = "CreatedById, CreatedBy.Name, CreatedBy.Email, CreatedBy.Username";
+const stamps = ["CreatedById", "CreatedBy.Name", "CreatedBy.Email", "CreatedBy.Username", "CreatedDate", "LastModifiedDate"];
+export const caseCommentColumns: readonly string[] = ["Id", "CommentBody", "IsPublished", ...stamps];
+export const replyColumns: readonly string[] = ["Id", "CommentBody", ...stamps];
 
-/** The sub-select that reads case comments along with their cases. */
-export function caseCommentsSelect(relationship: string): string {
-  return `(SELECT Id, CommentBody, IsPublished, ${author}, CreatedDate, LastModifiedDate FROM ${relationship} ORDER BY CreatedDate, Id)`;
-}
-
-/** The statement that reads the feeds of many records: posts with their replies. Only orgs with communities have a visibility to read. */
-export function feedStatement(parentIds: readonly string[], withVisibility: boolean): string {
-  const replies = `(SELECT Id, CommentBody, ${author}, CreatedDate, LastModifiedDate FROM FeedComments ORDER BY CreatedDate, Id)`;
-  return `SELECT Id, ParentId, Body,${withVisibility ? " Visibility," : ""} ${author}, CreatedDate, LastModifiedDate, ${replies} FROM FeedItem WHERE ParentId IN ${list(parentIds)} AND Type IN ('TextPost', 'ContentPost', 'LinkPost') ORDER BY CreatedDate, Id`;
+/** The statement that reads the feeds of many records: posts, with their replies where a sub-select is given. Only orgs with communities have a visibility to read. */
+export function feedStatement(parentIds: readonly string[], withVisibility: boolean, replies: readonly string[]): string {
+  const columns = ["Id", "ParentId", "Body", ...(withVisibility ? ["Visibility"] : []), ...stamps, ...replies];
+  return `SELECT ${columns.join(", ")} FROM FeedItem WHERE ParentId IN ${list(parentIds)} AND Type IN ('TextPost', 'ContentPost', 'LinkPost') ORDER BY CreatedDate, Id`;
 }
 
 export function caseComment(record: SoqlRecord): Comment {

@@ -54,7 +54,7 @@ export function salesforceConnector(config: SalesforceConfig, secrets: Readonly<
 
 /** Whether a post can be kept from the users of communities; without communities there is no such choice. */
 async function hasInternalPosts({ schemas }: Reader): Promise<boolean> {
-  return (await schemas.object("FeedItem")).byName.get("Visibility")?.createable ?? false;
+  return (await schemas.optional("FeedItem"))?.byName.get("Visibility")?.createable ?? false;
 }
 
 async function request(client: SalesforceClient, given: string, path: string, body: Json | undefined): Promise<Json> {

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Connector, LostWrite, WriteOperation } from "../connector.ts";
+import type { Connector, EntityRef, LostWrite, WriteOperation } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { Fault } from "../simulation/faults.ts";
 import { bytes, createCase, idOf, integration, type SimulatedOrg, simulatedOrg } from "./simulator/simulated-org.ts";
@@ -145,7 +145,7 @@ describe("wrong credentials", () => {
   it("(an address that is not Salesforce) are told from an outage", async () => {
     arm({ path: "/oauth2/token", effect: { kind: "html" } });
     expect((await failureOf(connector.check())).code).toBe("PROTOCOL");
-    arm({ path: "/oauth2/token", effect: { kind: "status", status: 200, body: { access_token: "x", instance_url: org.simulator.url } } });
+    arm({ path: "/oauth2/token", effect: { kind: "status", status: 200, body: { instance_url: org.simulator.url, id: "x/y" } } });
     expect(await failureOf(org.connector().check())).toMatchObject({
       code: "PROTOCOL",
       message: `${org.simulator.url} does not answer a sign-in as Salesforce does.`,
@@ -379,5 +379,225 @@ describe("a lost write", () => {
     const file = { kind: "addAttachment", ref, filename: "a.txt", mimetype: "", filesize: 1, marker: "m" } as const;
     expect(await connector.write([{ ...file, open: bytes("x") }])).toMatchObject([{ ok: false, error: { code: "TRANSIENT", uncertain: true } }]);
     expect(await connector.locate([lost(file)])).toEqual([[...org.simulator.org.rows("ContentDocument")][0]?.Id]);
+  });
+});
+
+describe("an org that offers less", () => {
+  const gone = (errorCode = "NOT_FOUND", status = 404) => ({ kind: "status", status, body: [{ errorCode, message: "not here" }] }) as const;
+  const missing = (path: string, effect: Fault["effect"] = gone()) => arm({ path, times: 0, effect });
+  const since = "2020-01-01T00:00:00Z";
+  const watch = { entityType: "Case", query: "" };
+  const addComment = (ref: EntityRef, body: string): WriteOperation => ({ kind: "addComment", ref, body, internal: false, marker: body });
+  const file = (ref: EntityRef): WriteOperation => {
+    return { kind: "addAttachment", ref, filename: "a.txt", mimetype: "text/plain", filesize: 1, open: bytes("x"), marker: "f" };
+  };
+  const readOne = async (by: Connector, ref: EntityRef) => {
+    const [outcome] = await by.read([ref]);
+    if (!outcome?.ok) throw outcome?.error ?? new Error("no outcome");
+    return outcome.entity;
+  };
+  const filled = async (by: Connector) => {
+    const ref = await createCase(by);
+    for (const outcome of await by.write([addComment(ref, "one"), addComment(ref, "two"), file(ref)])) idOf(outcome);
+    return ref;
+  };
+
+  it.each([403, 404, 405, 501])("polls query by query without composites (%i), and remembers it", async (status) => {
+    const ref = await filled(connector);
+    missing("/composite$", gone(status === 403 ? "FUNCTIONALITY_NOT_ENABLED" : `HTTP_${status}`, status));
+    const first = await connector.poll(watch, undefined, 10, since);
+    expect(first.changes.map((change) => change.ref)).toEqual([ref]);
+    await connector.write([addComment(ref, "three")]);
+    expect((await connector.poll(watch, first.cursor, 10)).changes.map((change) => change.ref)).toEqual([ref]);
+    expect(requests("/composite") - requests("/composite/sobjects")).toBe(1);
+  });
+
+  it("does not take comments that it may no longer read for deleted ones", async () => {
+    const ref = await filled(connector);
+    expect((await readOne(connector, ref)).comments).toHaveLength(2);
+    missing("CaseComment", gone("INVALID_TYPE", 400));
+    expect(await failureOf(readOne(connector, ref))).toMatchObject({ platformCode: "INVALID_TYPE" });
+    org.simulator.server.faults.clear();
+    expect((await readOne(connector, ref)).comments).toHaveLength(2);
+  });
+
+  it("goes on where a part of a composite is refused for what is missing, and stops where the records themselves are", async () => {
+    const ref = await filled(connector);
+    const none = { httpStatusCode: 200, body: { totalSize: 0, done: true, records: [] } };
+    const [noPath, noObject] = ["NOT_FOUND", "INVALID_TYPE"].map((code) => ({ httpStatusCode: code === "NOT_FOUND" ? 404 : 400, body: gone(code).body }));
+    const answers = (...compositeResponse: unknown[]) => missing("/composite$", { kind: "status", status: 200, body: { compositeResponse } });
+    answers(none, noPath, noObject);
+    expect((await connector.poll(watch, undefined, 10, since)).changes.map((change) => change.ref)).toEqual([ref]);
+    org.simulator.server.faults.clear();
+    answers(noObject, none, none);
+    expect(await failureOf(connector.poll(watch, undefined, 10, since))).toMatchObject({ code: "BAD_REQUEST", platformCode: "INVALID_TYPE" });
+    org.simulator.server.faults.clear();
+    answers(noPath, none, none);
+    const before = requests("/composite");
+    for (let i = 0; i < 2; i++) expect((await failureOf(connector.poll(watch, undefined, 10, since))).code).toBe("NOT_FOUND_OR_HIDDEN");
+    expect(requests("/composite") - before).toBe(2);
+  });
+
+  it("is asked for composites again after a while", async () => {
+    let now = Date.now();
+    const patient = org.connector({}, undefined, { now: () => now });
+    const asked = () => requests("/composite") - requests("/composite/sobjects");
+    missing("/composite$");
+    await patient.poll(watch, undefined, 10, since);
+    now += 601_000;
+    org.simulator.server.faults.clear();
+    await patient.poll(watch, undefined, 10, since);
+    await patient.poll(watch, undefined, 10, since);
+    expect(asked()).toBe(3);
+  });
+
+  it.each([
+    ["a refused account", { kind: "status", status: 401, body: [{ errorCode: "INVALID_SESSION_ID", message: "x" }] }, "AUTH_EXPIRED"],
+    ["a blocked API", gone("API_DISABLED_FOR_ORG", 403), "AUTH_CONFIG"],
+    ["throttling", gone("REQUEST_LIMIT_EXCEEDED", 403), "THROTTLED"],
+    ["an outage", { kind: "status", status: 503, body: "" }, "TRANSIENT"],
+    ["a web page", { kind: "html", status: 404 }, "PROTOCOL"],
+    ["a web page of a proxy", { kind: "html", status: 501 }, "TRANSIENT"],
+  ] as const)("is not what %s looks like", async (_, effect, code) => {
+    missing("/composite$", effect);
+    expect((await failureOf(connector.poll(watch, undefined, 10, since))).code).toBe(code);
+    org.simulator.server.faults.clear();
+    missing("/limits", effect);
+    expect((await failureOf(org.connector().check())).code).toBe(code);
+  });
+
+  it("reads many records in parts where their statement is too long for an address", async () => {
+    const refs = await Promise.all(Array.from({ length: 12 }, (_, i) => createCase(connector, { Subject: `${i}` })));
+    missing("/composite$");
+    missing(`FROM%20Case%20WHERE.*(${refs[0]?.id.slice(0, 3)}.*){7}`, { kind: "status", status: 414, body: "" });
+    expect((await connector.read(refs)).every(({ ok }) => ok)).toBe(true);
+  });
+
+  it("is healthy without limits and without its list of versions, and says what is lost", async () => {
+    missing("/services/data/?$");
+    missing("/limits$", gone("INSUFFICIENT_ACCESS", 403));
+    expect((await connector.check()).problems).toEqual([expect.stringContaining("may not read the limits")]);
+    expect((await connector.poll(watch, undefined, 10)).changes).toEqual([]);
+    const big = Buffer.alloc(5_000_001);
+    const ref = await createCase(connector);
+    const upload = { kind: "addAttachment", ref, filename: "a.bin", mimetype: "", filesize: big.length, open: bytes(big), marker: "m" } as const;
+    expect(await connector.write([upload])).toMatchObject([{ ok: true }]);
+  });
+
+  it("is healthy without users, and finds none", async () => {
+    missing("FROM%20User", gone("INVALID_TYPE", 400));
+    const { account, problems } = await connector.check();
+    expect([account.slice(0, 3), problems]).toEqual(["005", [expect.stringContaining("may not see users")]]);
+    expect(await connector.findUser({ username: integration })).toBeUndefined();
+    expect((await readOne(connector, await filled(connector))).comments[0]?.author?.username).toBe(integration);
+  });
+
+  it("without anything at all is not healthy: the address or the version is wrong", async () => {
+    missing("/services/data/");
+    expect((await failureOf(connector.check())).code).toBe("NOT_FOUND_OR_HIDDEN");
+    expect((await failureOf(connector.poll(watch, undefined, 10, since))).code).toBe("BAD_REQUEST");
+  });
+
+  it.each([
+    ["CaseComment", "CaseComments?", "CaseComment"],
+    ["ContentVersion", "ContentVersion", "CaseComment"],
+    ["ContentDocumentLink", "ContentDocumentLinks?", "CaseComment"],
+    ["FeedItem", "FeedItem", "Chatter"],
+  ] as const)("reads and polls without %s", async (object, pattern, comments) => {
+    const lesser = org.connector({ comments });
+    const ref = await filled(lesser);
+    missing("/composite$");
+    missing(`/sobjects/${object}/describe`);
+    missing(`FROM%20${pattern}(%20|\\)|$)`, {
+      kind: "status",
+      status: 400,
+      body: [{ errorCode: "INVALID_TYPE", message: `sObject type '${object}' is not supported.` }],
+    });
+    const fresh = org.connector({ comments });
+    expect((await fresh.poll(watch, undefined, 10, since)).changes.map((change) => change.ref)).toEqual([ref]);
+    const entity = await readOne(fresh, ref);
+    expect([entity.comments.length, entity.attachments.length]).toEqual([
+      object === "CaseComment" || object === "FeedItem" ? 0 : 2,
+      object === "ContentDocumentLink" ? 0 : 1,
+    ]);
+    expect((await fresh.describe("Case")).comments).toBe(true);
+    const { problems } = await fresh.check();
+    expect(problems).toHaveLength(1);
+  });
+
+  it.each([
+    ["CaseComment", "MALFORMED_QUERY", "unexpected token: '('"],
+    ["CaseComment", "INVALID_FIELD", "Didn't understand relationship 'CaseComments' in FROM part of query call."],
+    ["Chatter", "MALFORMED_QUERY", "unexpected token: '('"],
+  ] as const)("that refuses sub-selects gives the same records by statements of their own (%s, %s)", async (comments, errorCode, message) => {
+    const by = org.connector({ comments });
+    const ref = await filled(by);
+    if (comments === "Chatter") {
+      const item = [...org.simulator.org.rows("FeedItem")][0]?.Id;
+      expect((await (await org.caller())("POST", "/sobjects/FeedComment", { FeedItemId: item, CommentBody: "reply" })).status).toBe(201);
+    }
+    const whole = await readOne(by, ref);
+    expect(whole.comments).toHaveLength(comments === "Chatter" ? 3 : 2);
+    missing("/composite$");
+    missing("SELECT.*\\(SELECT", { kind: "status", status: 400, body: [{ errorCode, message }] });
+    expect(await readOne(by, ref)).toEqual(whole);
+    const refused = () => org.simulator.server.requests.filter(({ path, status }) => status === 400 && path.includes("query")).length;
+    const before = refused();
+    expect(before).toBeGreaterThan(0);
+    expect(await readOne(by, ref)).toEqual(whole);
+    expect(refused()).toBe(before);
+  });
+
+  it("without collections is written to record by record, each with its own outcome", async () => {
+    missing("/composite/sobjects");
+    const [a, b] = await connector.write([create("a"), create("b", { Subject: "b", NoSuchField__c: "x" })]);
+    expect([a?.ok, b]).toMatchObject([true, { ok: false, error: { uncertain: false } }]);
+    const ref = { type: "Case", id: idOf(a) };
+    expect(await connector.write([{ kind: "update", ref, fields: { Subject: "new" } }])).toEqual([{ ok: true, id: ref.id }]);
+    const added = await connector.write([addComment(ref, "one"), addComment(ref, "two"), file(ref)]);
+    const entity = await readOne(connector, ref);
+    expect([entity.fields.Subject, entity.comments.map(({ body }) => body), entity.attachments.length]).toEqual(["new", ["one", "two"], 1]);
+    const removals = await connector.write([
+      { kind: "removeComment", ref, commentId: idOf(added[0]) },
+      { kind: "removeAttachment", ref, attachmentId: idOf(added[2]) },
+    ]);
+    expect(removals.map(({ ok }) => ok)).toEqual([true, true]);
+    const [deleted, again] = [await connector.write([{ kind: "delete", ref }]), await connector.write([{ kind: "delete", ref }])];
+    expect([deleted, again]).toEqual([[{ ok: true, id: ref.id }], [{ ok: true, id: ref.id }]]);
+    expect(requests("/composite/sobjects")).toBe(1);
+  });
+
+  it("without collections leaves unsent what follows an outage, and calls only the lost one uncertain", async () => {
+    missing("/composite/sobjects");
+    await connector.write([create("a")]);
+    missing("/sobjects/Case$", { kind: "lost-reply" });
+    const outcomes = await connector.write([create("b"), create("c")]);
+    expect(outcomes.map((outcome) => !outcome.ok && outcome.error.uncertain)).toEqual([true, false]);
+    expect(org.simulator.org.tables.count("Case")).toBe(2);
+  });
+
+  it("without a look into the recycle bin is queried outside it, and says what is lost", async () => {
+    const ref = await filled(connector);
+    missing("/queryAll");
+    missing("/composite$");
+    const fresh = org.connector();
+    expect((await fresh.check()).problems).toEqual([expect.stringContaining("recycle bin")]);
+    expect((await fresh.poll(watch, undefined, 10, since)).changes.map((change) => change.ref)).toEqual([ref]);
+    await fresh.write([{ kind: "delete", ref }]);
+    expect(await fresh.read([ref])).toMatchObject([{ ok: false, error: { code: "NOT_FOUND_OR_HIDDEN" } }]);
+  });
+
+  it.each(["userinfo", "username", "nothing"])("whose sign-in does not say who signed in works, and knows it by %s", async (source) => {
+    const session = org.simulator.accounts.open([...org.simulator.org.rows("User")].find(({ Username }) => Username === integration)?.Id ?? "");
+    missing("/oauth2/token", { kind: "status", status: 200, body: { access_token: session } });
+    if (source !== "userinfo") missing("/userinfo");
+    const auth = { type: "password", username: integration, clientId: "3MVG9simulated" } as const;
+    const nameless = source === "username" ? org.connector({ auth }) : org.connector();
+    const { account } = await nameless.check();
+    expect(account).toContain(source === "nothing" ? "does not name" : integration);
+    const ref = await filled(nameless);
+    const operation = { kind: "addComment", ref, body: "two", internal: false, marker: "" } as const;
+    const row = [...org.simulator.org.rows("CaseComment")].find(({ CommentBody }) => CommentBody === "two");
+    expect(await nameless.locate([{ operation, since, known: [] }])).toEqual([row?.Id]);
   });
 });

@@ -1,7 +1,9 @@
 import type { LostWrite } from "../connector.ts";
+import { ConnectorError } from "../errors.ts";
 import { versionFields } from "./attachments.ts";
 import type { SoqlRecord, Statement } from "./client.ts";
 import { salesforceId } from "./id.ts";
+import { ownUserId } from "./own-user.ts";
 import type { Reader } from "./read.ts";
 import { roomsOf } from "./rooms.ts";
 import type { SalesforceObject } from "./schema.ts";
@@ -23,7 +25,7 @@ interface Search {
  * their description; comments, which have no room for a marker, by record, author, time and exact body. No record answers for two writes.
  */
 export async function locateMany(reader: Reader, lost: readonly LostWrite[]): Promise<(string | undefined)[]> {
-  const me = await reader.client.userId();
+  const me = await ownUserId(reader);
   const searches = await Promise.all(lost.map((write) => searchFor(reader, write, me)));
   const distinct = [...new Set(searches.map(({ statement }) => statement.soql))];
   const results =
@@ -42,16 +44,18 @@ export async function locateMany(reader: Reader, lost: readonly LostWrite[]): Pr
   });
 }
 
-async function searchFor(reader: Reader, write: LostWrite, me: string): Promise<Search> {
+async function searchFor(reader: Reader, write: LostWrite, me: string | undefined): Promise<Search> {
   const { operation } = write;
   const after = `CreatedDate >= ${instant(new Date(Date.parse(write.since) - slackMs).toISOString())}`;
+  // Where nothing tells who we are, a comment is known by record, time and exact body, and a file by its marker.
+  const byUs = me === undefined ? after : `CreatedById = ${quoted(me)} AND ${after}`;
   switch (operation.kind) {
     case "create":
-      return await createdRecord(reader, operation, `CreatedById = ${quoted(me)} AND ${after}`);
+      return await createdRecord(reader, operation, me === undefined ? undefined : byUs);
     case "addComment":
-      return await addedComment(reader, operation, `CreatedById = ${quoted(me)} AND ${after}`);
+      return await addedComment(reader, operation, byUs);
     case "addAttachment": {
-      const soql = `SELECT Id, ContentDocumentId, PathOnClient, ContentSize, Description FROM ContentVersion WHERE FirstPublishLocationId = ${quoted(operation.ref.id)} AND CreatedById = ${quoted(me)} AND ${after} ORDER BY CreatedDate, Id LIMIT ${mostCandidates}`;
+      const soql = `SELECT Id, ContentDocumentId, PathOnClient, ContentSize, Description FROM ContentVersion WHERE FirstPublishLocationId = ${quoted(operation.ref.id)} AND ${byUs} ORDER BY CreatedDate, Id LIMIT ${mostCandidates}`;
       const wanted = versionFields(operation);
       const find: Search["find"] = (rows, taken) => {
         const free = rows.filter(({ ContentDocumentId }) => !taken.has(String(ContentDocumentId)));
@@ -67,13 +71,19 @@ async function searchFor(reader: Reader, write: LostWrite, me: string): Promise<
   }
 }
 
-async function createdRecord({ schemas, config }: Reader, operation: Extract<LostWrite["operation"], { kind: "create" }>, byUs: string): Promise<Search> {
+async function createdRecord(
+  { schemas, config }: Reader,
+  operation: Extract<LostWrite["operation"], { kind: "create" }>,
+  byUs: string | undefined,
+): Promise<Search> {
   const object = await schemas.object(operation.entityType);
   const marker = object.byName.get(config.markerField);
   if (marker?.createable && marker.filterable) {
     const soql = `SELECT Id FROM ${object.name} WHERE ${marker.name} = ${quoted(operation.marker)} ORDER BY CreatedDate, Id LIMIT 10`;
     return { statement: { soql }, find: (rows, taken) => textOf(rows.find(({ Id }) => !taken.has(String(Id)))?.Id) };
   }
+  // Somebody else's record that reads the same must not be taken for ours.
+  if (byUs === undefined) throw new ConnectorError("PROTOCOL", { message: `Salesforce did not say who signed in, and ${object.name} has no marker field.` });
   const names = Object.keys(operation.fields).filter((name) => object.byName.has(name) && name !== "Id");
   const soql = `SELECT ${["Id", ...names].join(", ")} FROM ${object.name} WHERE ${byUs} ORDER BY CreatedDate, Id LIMIT ${mostCandidates}`;
   return {

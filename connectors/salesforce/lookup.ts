@@ -36,13 +36,11 @@ export async function findByKey({ client, schemas }: Reader, type: string, key: 
   return typeof rows[0]?.Id === "string" ? { type: object.name, id: rows[0].Id } : undefined;
 }
 
-/** An active user by e-mail or username; of several with the same address the oldest. */
+/** An active user by e-mail or username; of several with the same address the oldest. Nobody is found where this account may not see users, which `check` reports. */
 export async function findUser({ client }: Reader, by: { readonly email: string } | { readonly username: string }): Promise<Person | undefined> {
   const condition = "email" in by ? `Email = ${quoted(by.email)}` : `Username = ${quoted(by.username)}`;
-  const [user] = await client.query(
-    `SELECT Id, Name, Email, Username FROM User WHERE ${condition} AND IsActive = true ORDER BY CreatedDate, Id LIMIT 1`,
-    "look up a user",
-  );
+  const soql = `SELECT Id, Name, Email, Username FROM User WHERE ${condition} AND IsActive = true ORDER BY CreatedDate, Id LIMIT 1`;
+  const [[user] = []] = await client.queries([{ soql, optional: "User" }], "look up a user");
   if (typeof user?.Id !== "string") return undefined;
   const { Id, Name, Email, Username } = user;
   return {

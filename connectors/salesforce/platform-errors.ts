@@ -14,6 +14,8 @@ export interface ComplaintContext {
   /** True for calls that change something. */
   readonly write: boolean;
   readonly retryAfter?: string | null;
+  /** True where the answer was a web page: its status is then somebody else's. */
+  readonly webPage?: boolean;
 }
 
 const codes: Readonly<Record<string, ConnectorErrorCode>> = {
@@ -104,7 +106,7 @@ export function queryComplaint(message: string): { readonly text: string; readon
   return match === null ? { text: message.trim(), column: undefined } : { text: (match[2] ?? "").trim(), column: Number(match[1]) };
 }
 
-function kindOf(code: string, message: string, { status = 0, write }: ComplaintContext): ConnectorErrorCode {
+function kindOf(code: string, message: string, { status = 0, write, webPage = false }: ComplaintContext): ConnectorErrorCode {
   if (status === 401) return hopelessSessions.test(message) ? "AUTH_CONFIG" : "AUTH_EXPIRED";
   const known = codes[code];
   if (known !== undefined) return known;
@@ -112,6 +114,8 @@ function kindOf(code: string, message: string, { status = 0, write }: ComplaintC
   if (status === 412) return "CONFLICT";
   if (status === 413 || status === 414 || status === 431) return "TOO_LARGE";
   if (status === 429) return "THROTTLED";
+  // Not a way to call this, or not built: the call was not done, and no repeat helps.
+  if (status === 405 || (status === 501 && !webPage)) return "BAD_REQUEST";
   if (status >= 500) return "TRANSIENT";
   if (status === 403) return "PERMISSION";
   if (status === 404) return "NOT_FOUND_OR_HIDDEN";

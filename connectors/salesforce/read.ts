@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Comment, Entity, EntityRef, Json, ReadOutcome } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
-import { fileAttachments, filesSelect, oldAttachment, oldAttachmentsSelect } from "./attachments.ts";
+import { fileAttachments, oldAttachment } from "./attachments.ts";
+import { childrenIn, joined, mindsSubSelects, ownStatement, replies, subSelect } from "./children.ts";
 import type { SalesforceClient, SoqlRecord, Statement } from "./client.ts";
-import { caseComment, caseCommentsSelect, childrenOf, feedComments, feedStatement } from "./comments.ts";
+import { caseComment, childrenOf, feedComments, feedStatement } from "./comments.ts";
 import type { SalesforceConfig } from "./config.ts";
 import { salesforceId } from "./id.ts";
 import { type Rooms, roomsOf } from "./rooms.ts";
@@ -44,16 +45,62 @@ export async function readMany(reader: Reader, refs: readonly EntityRef[]): Prom
 /** The records with these ids, whole, that also meet a condition; those that do not are left out. */
 export async function readWhole(reader: Reader, type: string, ids: readonly string[], condition = ""): Promise<Entity[]> {
   if (ids.length === 0) return [];
+  try {
+    return await withLiveSchema(reader, type, async (object) => {
+      const rooms = roomsOf(object, reader.config.comments);
+      const { records, posts } = await withChildren(reader, object, rooms, ids, condition);
+      const postsByParent = Map.groupBy(posts, ({ ParentId }) => ParentId);
+      const instance = await reader.client.instanceUrl();
+      return records.map((record) => entityOf(reader, object, rooms, record, postsByParent.get(record.Id) ?? [], instance));
+    });
+  } catch (error) {
+    // Without composites a statement stands in the address, which may become too long for many records.
+    if (!(error instanceof ConnectorError) || error.code !== "TOO_LARGE" || ids.length === 1) throw error;
+    const half = Math.ceil(ids.length / 2);
+    return [...(await readWhole(reader, type, ids.slice(0, half), condition)), ...(await readWhole(reader, type, ids.slice(half), condition))];
+  }
+}
+
+type Whole = { readonly records: readonly SoqlRecord[]; readonly posts: readonly SoqlRecord[] };
+
+/** Records with comments and files: by sub-selects, or by statements of their own where those are refused. */
+async function withChildren(reader: Reader, object: SalesforceObject, rooms: Rooms, ids: readonly string[], condition: string): Promise<Whole> {
+  const { client, schemas } = reader;
+  const what = `read ${object.name}`;
   const where = `Id IN ${list(ids)}${condition === "" ? "" : ` AND (${condition}\n)`}`;
-  return await withLiveSchema(reader, type, async (object) => {
-    const rooms = roomsOf(object, reader.config.comments);
-    const statements: Statement[] = [{ soql: `SELECT ${[...columns(reader, object), ...childSelects(rooms)].join(", ")} FROM ${type} WHERE ${where}` }];
-    if (rooms.comments.kind === "feed") statements.push({ soql: feedStatement(ids, (await reader.schemas.object("FeedItem")).byName.has("Visibility")) });
-    const [records = [], posts = []] = await reader.client.queries(statements, `read ${type}`);
-    const postsByParent = Map.groupBy(posts, ({ ParentId }) => ParentId);
-    const instance = await reader.client.instanceUrl();
-    return records.map((record) => entityOf(reader, object, rooms, record, postsByParent.get(record.Id) ?? [], instance));
+  const records = (more: readonly string[]): Statement => ({
+    soql: `SELECT ${[...columns(reader, object), ...more].join(", ")} FROM ${object.name} WHERE ${where}`,
   });
+  const children = childrenIn(rooms);
+  const withFeed = rooms.comments.kind === "feed";
+  const withVisibility = withFeed && ((await schemas.optional("FeedItem"))?.byName.has("Visibility") ?? false);
+  const feed = (more: readonly string[]): Statement[] => (withFeed ? [{ soql: feedStatement(ids, withVisibility, more), optional: "FeedItem" }] : []);
+
+  const together = async (): Promise<Whole> => {
+    const [found = [], posts = []] = await client.queries([records(children.map(subSelect)), ...feed([subSelect(replies)])], what);
+    for (const { object: child } of children) client.absences.saw(child);
+    return { records: found, posts };
+  };
+  const apart = async (): Promise<Whole> => {
+    const parts = withFeed ? [replies, ...children] : children;
+    const [found = [], ...rest] = await client.queries([records([]), ...parts.map((part) => ownStatement(part, ids)), ...feed([])], what);
+    const own = withFeed ? 1 : 0;
+    const posts = withFeed ? joined(rest.at(-1) ?? [], [replies], rest.slice(0, 1)) : [];
+    return { records: joined(found, children, rest.slice(own)), posts };
+  };
+  const thing = `sub-selects of ${object.name}`;
+  if (client.absences.has(thing)) return await apart();
+  try {
+    return await together();
+  } catch (refusal) {
+    if (!mindsSubSelects(refusal, withFeed ? [replies, ...children] : children)) throw refusal;
+    const found = await apart().catch((error: unknown) => {
+      // Refused in any form: the statement itself is wrong, as the first refusal says.
+      throw error instanceof ConnectorError && error.code === "BAD_REQUEST" ? refusal : error;
+    });
+    client.absences.note(thing);
+    return found;
+  }
 }
 
 /** Records by a condition, fields only: their comments and files are left empty. */
@@ -94,14 +141,6 @@ function columns({ schemas }: Reader, object: SalesforceObject): string[] {
     ...((field.referenceTo?.length ?? 0) > 1 ? [`${field.relationshipName}.Type`] : []),
   ]);
   return [...fields.map(({ name }) => name), ...paths];
-}
-
-function childSelects({ comments, files, oldAttachments }: Rooms): string[] {
-  return [
-    ...(comments.kind === "caseComments" ? [caseCommentsSelect(comments.relationship)] : []),
-    ...(files === undefined ? [] : [filesSelect(files)]),
-    ...(oldAttachments === undefined ? [] : [oldAttachmentsSelect(oldAttachments)]),
-  ];
 }
 
 function entityOf(

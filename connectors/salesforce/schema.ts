@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { EntitySchema, FieldSchema, FieldType } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
+import { isMissingObject } from "./absence.ts";
 import type { SalesforceClient } from "./client.ts";
 
 const field = z.object({
@@ -85,6 +86,16 @@ export class Schemas {
     return await object;
   }
 
+  /** An object that may be missing here, or not be for this account. */
+  async optional(type: string): Promise<SalesforceObject | undefined> {
+    return await this.#client.absences.orElse(
+      `describe ${type}`,
+      isMissingObject,
+      async (): Promise<SalesforceObject | undefined> => await this.object(type),
+      async () => undefined,
+    );
+  }
+
   /** Forgets an object whose description turned out to be old. */
   forget(type: string): void {
     this.#objects.delete(type);
@@ -97,7 +108,7 @@ export class Schemas {
 
   /** Learns the name field of a type that turned out to have none called `Name`. */
   async learnName(type: string): Promise<void> {
-    this.#names.set(type, (await this.object(type)).nameField);
+    this.#names.set(type, (await this.optional(type))?.nameField ?? "Id");
   }
 
   async #describe(type: string): Promise<SalesforceObject> {
@@ -178,6 +189,7 @@ function fieldType({ type, calculated, autoNumber, htmlFormatted }: SalesforceFi
 function unknownType(type: string): ConnectorError {
   return new ConnectorError("BAD_REQUEST", {
     message: `Salesforce has no object “${type}”, or this account may not see it.`,
+    platformCode: "INVALID_TYPE",
     advice: "Use the API name; custom objects end in __c.",
   });
 }

@@ -62,12 +62,24 @@ export class Session {
     const { auth } = this.#config;
     try {
       if (auth.type === "password" && auth.clientId === undefined) await this.#connection.loginBySoap(auth.username, this.#secret("password"));
-      else await this.#connection.authorize(await this.#grant(auth));
+      else this.#establish(await this.#connection.oauth2.requestToken(await this.#grant(auth)));
     } catch (error) {
       throw signInError(error, this.#config);
     }
     this.#hide(this.#connection.accessToken ?? "");
     this.#fresh = true;
+  }
+
+  /** jsforce's own `authorize` fails where the reply lacks the address of the user; the token is what counts. */
+  #establish(reply: unknown): void {
+    const { access_token, instance_url, id } = (reply ?? {}) as { access_token?: unknown; instance_url?: unknown; id?: unknown }; // each is looked at
+    if (typeof access_token !== "string" || access_token === "") throw new TypeError("no token");
+    const [organizationId, userId] = typeof id === "string" ? id.split("/").slice(-2) : [];
+    this.#connection._establish({
+      accessToken: access_token,
+      instanceUrl: typeof instance_url === "string" && instance_url !== "" ? instance_url : this.#config.url,
+      ...(typeof id === "string" && organizationId !== undefined && userId !== undefined && { userInfo: { id: userId, organizationId, url: id } }),
+    });
   }
 
   async #grant(auth: Auth): Promise<{ grant_type: string; [name: string]: string }> {

@@ -57,7 +57,7 @@ export class FetchTransport extends Transport {
     const text = await this.#text(response, request, call);
     if (html && response.status < 500) throw this.#foreign(facts, response.status, "a web page instead of data");
     if (response.status > 300 && response.status < 400) throw this.#foreign(facts, response.status, "a redirect");
-    const context = { what: facts.what, write: facts.write, retryAfter: response.headers.get("retry-after") };
+    const context = { what: facts.what, write: facts.write, retryAfter: response.headers.get("retry-after"), webPage: html };
     throw this.#clean(answerError(response.status, parsed(text), context));
   }
 

@@ -113,6 +113,7 @@ function streamsOf(type: string, condition: string, rooms: Rooms): Stream[] {
     statement: (window, limit) => ({
       soql: `SELECT Id, ${field}, SystemModstamp FROM ${table} WHERE ${ofWatched(field)}${window} ORDER BY SystemModstamp, Id LIMIT ${limit}`,
       all: true,
+      optional: table,
     }),
     recordsOf: (row) => [String(row[field])],
   });
@@ -136,6 +137,7 @@ const versionsStream: Stream = {
   name: "versions",
   statement: (window, limit) => ({
     soql: `SELECT Id, ContentDocumentId, SystemModstamp FROM ContentVersion WHERE IsLatest = true AND ${window} ORDER BY SystemModstamp, Id LIMIT ${limit}`,
+    optional: "ContentVersion",
   }),
   recordsOf: () => [],
 };
@@ -149,10 +151,8 @@ async function linksOf(
   const documents = [...new Set((pages[streams.indexOf(versionsStream)] ?? []).map(({ ContentDocumentId }) => String(ContentDocumentId)))];
   const links = new Map<unknown, string[]>();
   for (let i = 0; i < documents.length; i += 200) {
-    const rows = await client.query(
-      `SELECT ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN ${list(documents.slice(i, i + 200))}`,
-      "look up the records of new files",
-    );
+    const soql = `SELECT ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId IN ${list(documents.slice(i, i + 200))}`;
+    const [rows = []] = await client.queries([{ soql, optional: "ContentDocumentLink" }], "look up the records of new files");
     for (const { ContentDocumentId, LinkedEntityId } of rows) links.set(ContentDocumentId, [...(links.get(ContentDocumentId) ?? []), String(LinkedEntityId)]);
   }
   return links;

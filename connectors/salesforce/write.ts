@@ -12,7 +12,7 @@ import { type Placed, wavesOf } from "./waves.ts";
 type Operation<Kind extends WriteOperation["kind"]> = Extract<WriteOperation, { kind: Kind }>;
 /** What a collection call carries for one operation: a record, or the id to delete. */
 type Item = { readonly place: number; readonly type: string; readonly record: Readonly<Record<string, Json>>; readonly what: string };
-type Removal = { readonly place: number; readonly id: string; readonly what: string };
+type Removal = { readonly place: number; readonly type: string; readonly id: string; readonly what: string };
 
 /** A collection takes 200 records [D], in at most ten runs of one type. */
 const collectionLimit = 200;
@@ -32,7 +32,7 @@ async function writeWave(reader: Reader, wave: readonly Placed[], outcomes: Writ
     try {
       const prepared = await prepare(reader, operation);
       if (prepared === undefined) continue;
-      if ("remove" in prepared) removals.push({ place, id: prepared.remove, what: prepared.what });
+      if ("remove" in prepared) removals.push({ place, id: prepared.remove, type: prepared.type, what: prepared.what });
       else (prepared.insert ? inserts : updates).push({ place, ...prepared });
     } catch (error) {
       outcomes[place] = failure(error, false);
@@ -54,7 +54,7 @@ async function writeWave(reader: Reader, wave: readonly Placed[], outcomes: Writ
 
 type Prepared =
   | { readonly insert: boolean; readonly type: string; readonly record: Readonly<Record<string, Json>>; readonly what: string }
-  | { readonly remove: string; readonly what: string };
+  | { readonly remove: string; readonly type: string; readonly what: string };
 
 /** What to send for an operation; undefined for those on files, which go their own way. Throws what makes it impossible. */
 async function prepare(reader: Reader, operation: WriteOperation): Promise<Prepared | undefined> {
@@ -74,7 +74,7 @@ async function prepare(reader: Reader, operation: WriteOperation): Promise<Prepa
       };
     }
     case "delete":
-      return { remove: operation.ref.id, what: `delete ${operation.ref.type} ${operation.ref.id}` };
+      return { remove: operation.ref.id, type: operation.ref.type, what: `delete ${operation.ref.type} ${operation.ref.id}` };
     case "addComment":
       return { insert: true, ...(await newComment(reader, operation)), what: `add a comment to ${operation.ref.type} ${operation.ref.id}` };
     case "editComment": {
@@ -87,8 +87,11 @@ async function prepare(reader: Reader, operation: WriteOperation): Promise<Prepa
       };
     }
     case "removeComment":
-      commentFields(operation.commentId);
-      return { remove: operation.commentId, what: `remove the comment ${operation.commentId} of ${operation.ref.type} ${operation.ref.id}` };
+      return {
+        remove: operation.commentId,
+        type: commentFields(operation.commentId).type,
+        what: `remove the comment ${operation.commentId} of ${operation.ref.type} ${operation.ref.id}`,
+      };
     case "addAttachment":
     case "removeAttachment":
       return undefined;
@@ -107,8 +110,8 @@ async function newComment(
   if (comments.kind === "none")
     throw new ConnectorError("BAD_REQUEST", { message: `${ref.type} takes no comments in this org.`, advice: "Turn on feed tracking for the object." });
   if (comments.kind === "caseComments") return { type: "CaseComment", record: { ParentId: ref.id, CommentBody: body, IsPublished: !internal } };
-  const feed = await schemas.object("FeedItem");
-  const { createable = false } = feed.byName.get("Visibility") ?? {};
+  const feed = await schemas.optional("FeedItem");
+  const { createable = false } = feed?.byName.get("Visibility") ?? {};
   // The visibility of posts can be chosen only in orgs with communities. Elsewhere an internal post would be read back as a public one.
   if (internal && !createable) {
     throw new ConnectorError("BAD_REQUEST", {
@@ -126,6 +129,9 @@ function commentFields(id: string): { readonly type: string; readonly body: stri
   return { type, body: type === "FeedItem" ? "Body" : "CommentBody" };
 }
 
+/** What a removed file may be, by the prefix of its id: the file, its link, an old attachment. */
+const fileTypes: Readonly<Record<string, string>> = { "069": "ContentDocument", "06A": "ContentDocumentLink", "00P": "Attachment" };
+
 async function fileRemovals(
   { client }: Reader,
   wave: readonly (Placed & { operation: Operation<"removeAttachment"> })[],
@@ -138,7 +144,15 @@ async function fileRemovals(
     );
     return wave.flatMap(({ place, operation }, i) => {
       const id = ids[i];
-      if (id !== undefined) return [{ place, id, what: `remove the attachment ${operation.attachmentId} of ${operation.ref.type} ${operation.ref.id}` }];
+      if (id !== undefined)
+        return [
+          {
+            place,
+            type: fileTypes[id.slice(0, 3)] ?? "ContentDocument",
+            id,
+            what: `remove the attachment ${operation.attachmentId} of ${operation.ref.type} ${operation.ref.id}`,
+          },
+        ];
       outcomes[place] = { ok: true, id: operation.attachmentId };
       return [];
     });
@@ -180,7 +194,18 @@ async function save({ client }: Reader, method: "POST" | "PATCH", items: readonl
     repeatable: method === "PATCH",
   };
   try {
-    const saved = await client.collection(call, items.length);
+    const singles = items.map(({ type, record: { id, ...fields }, what }): Call => {
+      const path = `/sobjects/${type}${method === "PATCH" ? `/${encodeURIComponent(String(id))}` : ""}`;
+      return {
+        method,
+        path,
+        body: method === "PATCH" ? fields : { ...fields, ...(id !== undefined && { id }) },
+        what,
+        write: true,
+        repeatable: call.repeatable,
+      };
+    });
+    const saved = await client.collection(call, singles);
     for (const [i, { place, what, record }] of items.entries()) outcomes[place] = itemOutcome(saved[i], what, call.what, record.id);
   } catch (error) {
     for (const { place } of items) outcomes[place] = failure(error, true);
@@ -197,7 +222,11 @@ async function remove({ client }: Reader, removals: readonly Removal[], outcomes
     repeatable: true,
   };
   try {
-    const removed = await client.collection(call, ids.length);
+    const singles = ids.map((id): Call => {
+      const { type = "", what = call.what } = removals.find((removal) => removal.id === id) ?? {};
+      return { method: "DELETE", path: `/sobjects/${type}/${encodeURIComponent(id)}`, what, write: true, repeatable: true };
+    });
+    const removed = await client.collection(call, singles);
     for (const { place, id, what } of removals) {
       const outcome = itemOutcome(removed[ids.indexOf(id)], what, call.what, id);
       // What is gone already is as gone as was wanted.

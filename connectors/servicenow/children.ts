@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ServiceNowClient } from "./client.ts";
+import type { ListRequest, ServiceNowClient } from "./client.ts";
 import { inChunks } from "./ids.ts";
 import { type RawRow, textOf } from "./values.ts";
 
@@ -17,25 +17,30 @@ export interface Children {
   readonly attachments: ReadonlyMap<string, readonly RawRow[]>;
 }
 
-/** Reads them in two calls per hundred records; with `idsOnly`, just enough to tell versions apart. */
+/** Reads them in two calls per hundred records; with `idsOnly`, just enough to tell versions apart; with `lenient`, what is closed to us counts as empty. */
 export async function childrenOf(
   client: ServiceNowClient,
   ids: readonly string[],
-  options: { readonly journal: boolean; readonly idsOnly?: boolean },
+  options: { readonly journal: boolean; readonly idsOnly?: boolean; readonly lenient?: boolean },
 ): Promise<Children> {
   const journal = new Map<string, RawRow[]>();
   const attachments = new Map<string, RawRow[]>();
   const idsOnly = options.idsOnly === true;
+  const rowsOf = async (request: Omit<ListRequest, "limit" | "offset">): Promise<readonly RawRow[]> => {
+    const read = () => client.listAll(request);
+    const { absences } = client;
+    return (await (options.lenient === true ? absences.unlessOutOfReach(request.table, read) : absences.unlessNeverThere(request.table, read))) ?? [];
+  };
   for (const chunk of inChunks(ids)) {
     const [entries, files] = await Promise.all([
       options.journal
-        ? client.listAll({
+        ? rowsOf({
             table: "sys_journal_field",
             query: `element_idIN${chunk.join(",")}^${journalElements}^${oldestFirst}`,
             fields: idsOnly ? ["sys_id", "element_id"] : journalFields,
           })
         : [],
-      client.listAll({
+      rowsOf({
         table: "sys_attachment",
         query: `table_sys_idIN${chunk.join(",")}^${notPictures}^${oldestFirst}`,
         fields: idsOnly ? ["sys_id", "table_sys_id"] : attachmentFields,

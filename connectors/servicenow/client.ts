@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type { Json } from "../connector.ts";
 import type { ConnectorError, ConnectorErrorCode, ConnectorErrorDetails } from "../errors.ts";
 import { type HttpAnswer, type HttpCall, HttpClient } from "../http.ts";
+import { Absences } from "./absence.ts";
 import { type Authorization, authorizationFor, type Secrets } from "./authorization.ts";
 import type { ServiceNowSettings } from "./config.ts";
 import { type Attempt, isRefused, refusalOf } from "./errors.ts";
@@ -30,11 +31,14 @@ export interface ListPage {
 /** Calls the REST API of one instance: signs, renews the session once, and turns refusals into errors. */
 export class ServiceNowClient {
   readonly url: string;
+  /** What this system does not have, or not for this account. */
+  readonly absences: Absences;
   readonly #http: HttpClient;
   readonly #authorization: Authorization;
 
   constructor(config: ServiceNowSettings, secrets: Secrets) {
     this.url = config.url.replace(/\/$/, "");
+    this.absences = new Absences(config.schemaSeconds * 1000);
     this.#http = new HttpClient({
       platform: "ServiceNow",
       baseUrl: this.url,
@@ -83,6 +87,7 @@ export class ServiceNowClient {
     const rows = rawRows(answer.body);
     if (rows === undefined)
       throw this.error("PROTOCOL", { message: `ServiceNow answered a list of ${request.table} without its result.`, status: answer.status });
+    this.absences.answered(request.table);
     const total = Number(answer.headers["x-total-count"] ?? Number.NaN);
     return { rows, total: Number.isNaN(total) ? (request.offset ?? 0) + rows.length : total };
   }

@@ -22,7 +22,7 @@ export const servicenowConfig = z
     auth,
     /** How far back the newest part of a table is read again, for rows that commit late, in seconds. */
     pollOverlapSeconds: z.number().min(0).max(3600).default(10),
-    /** How long a table's schema is believed, in seconds. */
+    /** How long a table's schema is believed, and that a table of the platform is out of reach, in seconds. */
     schemaSeconds: z.number().min(0).default(600),
     /** For one call with its repetitions, in seconds. */
     deadlineSeconds: z.number().positive().default(60),

@@ -31,7 +31,7 @@ export function servicenowConnector(config: ServiceNowConfig, secrets: Secrets):
   const settings = servicenowConfig.parse(config);
   const client = new ServiceNowClient(settings, secrets);
   const schemas = new Schemas(client, settings.schemaSeconds * 1000);
-  const people = new People(client);
+  const people = new People(client, settings.auth);
   const reader = new Reader(client, schemas, people);
   const writer = new Writer(client, schemas, people);
   const watcher = new Watcher(client, schemas, settings.pollOverlapSeconds * 1000);

@@ -1,7 +1,8 @@
 import type { FieldSchema, FieldType } from "../connector.ts";
-import { ConnectorError } from "../errors.ts";
 import type { ListRequest, ServiceNowClient } from "./client.ts";
-import { type TableSchema, tableSchema, unknownTable } from "./table-schema.ts";
+import { isSysId } from "./ids.ts";
+import { type TableSchema, tableSchema } from "./table-schema.ts";
+import { extendsTask } from "./task-columns.ts";
 import { type Column, type RawRow, textOf } from "./values.ts";
 
 /** How far up the inheritance is followed; configuration items go deepest. */
@@ -11,11 +12,22 @@ const deepest = 9;
 const journalTypes = new Set(["journal", "journal_input", "journal_list"]);
 const noFieldTypes = new Set(["collection", "password", "password2", ...journalTypes]);
 
+export interface DictionaryReading {
+  readonly schema: TableSchema;
+  /** False when the tables that it extends are guessed: columns may be missing. */
+  readonly parentsKnown: boolean;
+  /** False when columns have choices that could not be read. */
+  readonly choicesKnown: boolean;
+  /** Columns that are no fields: passwords and the like. */
+  readonly hidden: ReadonlySet<string>;
+}
+
 /**
- * The schema as the dictionary tells it: four calls, whatever the depth. Undefined when this account may not read it.
+ * The schema as the dictionary tells it: four calls, whatever the depth. Undefined when this account may not read it, or
+ * when nothing says which tables this one extends. Without sys_documentation, labels are those of the dictionary, and hints are missing.
  * Inherited columns stand under the parent's name, so the whole line is asked for at once [D].
  */
-export async function readDictionary(client: ServiceNowClient, name: string): Promise<TableSchema | undefined> {
+export async function readDictionary(client: ServiceNowClient, name: string): Promise<DictionaryReading | undefined> {
   const line = await lineage(client, name);
   if (line === undefined) return undefined;
   const within = `nameIN${line.names.join(",")}`;
@@ -31,6 +43,8 @@ export async function readDictionary(client: ServiceNowClient, name: string): Pr
   if (entries === undefined || entries.length === 0) return undefined;
   const nearestFirst = (rows: readonly RawRow[]) => rows.toSorted((a, b) => line.names.indexOf(textOf(a, "name")) - line.names.indexOf(textOf(b, "name")));
   const choicesOf = choicesByElement(nearestFirst(choices ?? []));
+  const choicesKnown = (choices !== undefined && choices.length > 0) || !entries.some(offersChoices);
+  const hidden = new Set<string>();
   const labelOf = firstByElement(nearestFirst(labels ?? []));
   const fields: FieldSchema[] = [];
   const columns = new Map<string, Column>();
@@ -41,14 +55,18 @@ export async function readDictionary(client: ServiceNowClient, name: string): Pr
     const internalType = textOf(entry, "internal_type");
     if (element === "" || columns.has(element)) continue;
     if (journalTypes.has(internalType)) journals.add(element);
-    if (noFieldTypes.has(internalType)) continue;
+    if (noFieldTypes.has(internalType)) {
+      hidden.add(element);
+      continue;
+    }
     if (textOf(entry, "display") === "true") displayColumn ??= element;
     const words = labelOf.get(element);
-    const column = columnOf(entry, words === undefined ? "" : textOf(words, "label"), choicesOf.get(element));
+    const column = columnOf(entry, words === undefined ? "" : textOf(words, "label"), choicesOf.get(element), choicesKnown);
     columns.set(element, column);
     fields.push(fieldOf(entry, column, words === undefined ? "" : textOf(words, "hint")));
   }
-  return tableSchema({ name, label: line.label, sampled: false, fields, columns, journals, displayColumn });
+  const schema = tableSchema({ name, label: line.label, sampled: false, fields, columns, journals, displayColumn });
+  return { schema, parentsKnown: line.known, choicesKnown, hidden };
 }
 
 const dictionaryFields = [
@@ -69,35 +87,50 @@ interface Line {
   readonly label: string;
   /** The table and those it extends, nearest first. */
   readonly names: readonly string[];
+  /** False when they are guessed. */
+  readonly known: boolean;
 }
 
-/** Walks up by dot-walking, so one call serves. Undefined when the account may not see the list of tables. */
+/** Walks up by dot-walking, so one call serves. Undefined when the list of tables is out of reach, or does not tell. */
 async function lineage(client: ServiceNowClient, name: string): Promise<Line | undefined> {
   const ancestors = Array.from({ length: deepest }, (_, depth) => `${"super_class.".repeat(depth)}name`);
-  const request: ListRequest = { table: "sys_db_object", query: `name=${name}`, fields: ["label", ...ancestors], limit: 1 };
-  try {
-    const { rows, total } = await client.list(request, "read the list of tables");
-    const [row] = rows;
-    if (row === undefined) {
-      if (total > 0) return undefined;
-      throw unknownTable(name);
-    }
-    const names = ancestors.map((path) => textOf(row, path)).filter((found) => /^[a-z0-9_]+$/.test(found));
-    return { label: textOf(row, "label") || name, names: names.includes(name) ? names : [name, ...names] };
-  } catch (error) {
-    if (error instanceof ConnectorError && error.code === "PERMISSION") return undefined;
-    throw error;
-  }
+  const guessed: Line | undefined = extendsTask(name) ? { label: name, names: [...new Set([name, "task"])], known: false } : undefined;
+  const row = await tableRow(client, `name=${name}`, ["label", "super_class", ...ancestors]);
+  if (row === undefined) return guessed;
+  const label = textOf(row, "label") || name;
+  const walked = ancestors.map((path) => textOf(row, path)).filter((found) => /^[a-z0-9_]+$/.test(found));
+  const names = walked.includes(name) ? walked : [name, ...walked];
+  if (names.length > 1 || name === "task") return { label, names, known: true };
+  if (row.super_class === undefined) return guessed && { ...guessed, label };
+  const parent = textOf(row, "super_class");
+  if (parent === "") return guessed === undefined ? { label, names, known: true } : { ...guessed, label };
+  const above = await climbed(client, parent);
+  return above === undefined ? guessed && { ...guessed, label } : { label, names: [...new Set([...names, ...above])], known: true };
 }
 
-/** Rows, or undefined where the account may not read the table. */
-async function readable(client: ServiceNowClient, request: Omit<ListRequest, "limit" | "offset">): Promise<RawRow[] | undefined> {
-  try {
-    return await client.listAll(request);
-  } catch (error) {
-    if (error instanceof ConnectorError && error.code === "PERMISSION") return undefined;
-    throw error;
+/** Systems without dot-walking give the reference alone: a sys_id, or the very name. One call for each level. */
+async function climbed(client: ServiceNowClient, first: string): Promise<string[] | undefined> {
+  const names: string[] = [];
+  for (let parent = first; parent !== "" && names.length < deepest; ) {
+    if (!/^[a-z0-9_]+$/.test(parent)) return undefined;
+    const row = await tableRow(client, isSysId(parent) ? `sys_id=${parent}` : `name=${parent}`, ["sys_id", "name", "super_class"]);
+    const name = row === undefined ? "" : textOf(row, "name");
+    if (row === undefined || !/^[a-z0-9_]+$/.test(name)) return undefined;
+    if (names.includes(name)) break;
+    names.push(name);
+    parent = textOf(row, "super_class");
   }
+  return names;
+}
+
+async function tableRow(client: ServiceNowClient, query: string, fields: readonly string[]): Promise<RawRow | undefined> {
+  const request: ListRequest = { table: "sys_db_object", query, fields, limit: 1 };
+  return (await client.absences.unlessOutOfReach("sys_db_object", () => client.list(request, "read the list of tables")))?.rows[0];
+}
+
+/** Rows, or undefined where the table is out of reach. */
+async function readable(client: ServiceNowClient, request: Omit<ListRequest, "limit" | "offset">): Promise<RawRow[] | undefined> {
+  return await client.absences.unlessOutOfReach(request.table, () => client.listAll(request));
 }
 
 type Choices = readonly { readonly value: string; readonly label: string }[];
@@ -124,14 +157,18 @@ function firstByElement(nearestFirst: readonly RawRow[]): Map<string, RawRow> {
   return found;
 }
 
-function columnOf(entry: RawRow, label: string, choices: Choices | undefined): Column {
+function offersChoices(entry: RawRow): boolean {
+  return textOf(entry, "choice") !== "0" && textOf(entry, "choice") !== "";
+}
+
+function columnOf(entry: RawRow, label: string, choices: Choices | undefined, choicesKnown: boolean): Column {
   const internalType = textOf(entry, "internal_type");
-  const offers = textOf(entry, "choice") !== "0" && textOf(entry, "choice") !== "" && choices !== undefined && choices.length > 0;
+  const offers = offersChoices(entry) && choices !== undefined && choices.length > 0;
   const reference = textOf(entry, "reference");
   return {
     name: textOf(entry, "element"),
     label: label || textOf(entry, "column_label") || textOf(entry, "element"),
-    type: fieldType(internalType, Number(textOf(entry, "max_length")) || 0, offers, reference !== ""),
+    type: fieldType(internalType, Number(textOf(entry, "max_length")) || 0, offers || (offersChoices(entry) && !choicesKnown), reference !== ""),
     internalType,
     ...(reference === "" ? {} : { reference }),
     ...(offers ? { choices } : {}),
@@ -140,10 +177,10 @@ function columnOf(entry: RawRow, label: string, choices: Choices | undefined): C
   };
 }
 
-function fieldType(internalType: string, maxLength: number, offersChoices: boolean, refers: boolean): FieldType {
+function fieldType(internalType: string, maxLength: number, isChoice: boolean, refers: boolean): FieldType {
   const fixed = typeOf[internalType];
-  if (internalType === "glide_list") return refers ? "references" : offersChoices ? "choices" : "text";
-  if (offersChoices && (fixed === undefined || fixed === "integer" || fixed === "choice" || fixed === "text")) return "choice";
+  if (internalType === "glide_list") return refers ? "references" : isChoice ? "choices" : "text";
+  if (isChoice && (fixed === undefined || fixed === "integer" || fixed === "choice" || fixed === "text")) return "choice";
   if (fixed !== undefined) return fixed;
   if (internalType !== "string") return "other";
   return maxLength > 255 ? "longText" : "text";

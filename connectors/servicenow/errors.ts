@@ -37,8 +37,17 @@ export function refusalOf(http: HttpClient, answer: HttpAnswer, attempt: Attempt
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
     uncertain: code === "TRANSIENT" && attempt.write,
     status: answer.status,
+    ...(/html/i.test(answer.headers["content-type"] ?? "") ? { cause: new WebPage() } : {}),
     ...(message === "" ? {} : { platformCode: http.redact(message) }),
   });
+}
+
+/** The cause of refusals that are web pages: something stood between us and the platform, so they say nothing of what it has. */
+export class WebPage extends Error {
+  override readonly name = "WebPage";
+  constructor() {
+    super("The answer is a web page.");
+  }
 }
 
 const instanceCodes: ReadonlySet<ConnectorErrorCode> = new Set(["AUTH_EXPIRED", "AUTH_CONFIG", "TRANSIENT", "THROTTLED", "PROTOCOL"]);

@@ -1,4 +1,4 @@
-import type { LostWrite } from "../connector.ts";
+import type { Json, LostWrite } from "../connector.ts";
 import type { ServiceNowClient } from "./client.ts";
 import { encoded, holds } from "./encoding.ts";
 import { inChunks, isSysId } from "./ids.ts";
@@ -89,24 +89,33 @@ async function createdRecord(
     const rows = await client.listAll({
       table,
       query: `${term("correlation_id", "=", markerText(schema, operation.marker))}^ORDERBYsys_created_on^ORDERBYsys_id`,
-      fields: ["sys_id"],
+      fields: ["sys_id", "correlation_id"],
     });
-    return rows.map((row) => textOf(row, "sys_id")).find((id) => !taken.has(id) && !lost.known.includes(id));
+    // A column that is not there after all is ignored in queries, and every record would match [R].
+    const marked = rows.filter((row) => textOf(row, "correlation_id") === markerText(schema, operation.marker));
+    const found = marked.map((row) => textOf(row, "sys_id")).find((id) => !taken.has(id) && !lost.known.includes(id));
+    // With a sampled schema the column may have been unknown when the record was made.
+    if (found !== undefined || !schema.entity.sampled) return found;
   }
   const values = Object.entries(operation.fields).map(([name, value]) => ({ name, sent: encoded(value, schema.columns.get(name), table) }));
   const author = /[,^]/.test(userName) ? "" : `^sys_created_by=${userName}`;
   const rows = await client.listAll({
     table,
     query: `sys_created_on>=${sinceStamp(client, lost.since)}${author}^ORDERBYsys_created_on^ORDERBYsys_id`,
-    fields: ["sys_id", "sys_created_on", ...values.map(({ name }) => name)],
+    fields: ["sys_id", "sys_created_on", "correlation_id", ...values.map(({ name }) => name)],
     display: true,
   });
   return firstOf(
     client,
-    rows.filter((row) => values.every(({ name, sent }) => holds(row[name], sent, schema.columns.get(name)))),
+    rows.filter((row) => isUnmarked(row, operation.fields) && values.every(({ name, sent }) => holds(row[name], sent, schema.columns.get(name)))),
     lost,
     taken,
   );
+}
+
+/** A record with another marker is the answer to another create. */
+function isUnmarked(row: RawRow, fields: Readonly<Record<string, Json>>): boolean {
+  return "correlation_id" in fields || textOf(row, "correlation_id") === "";
 }
 
 /** The oldest that is neither known already nor taken, nor older than the intention. */

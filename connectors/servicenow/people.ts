@@ -1,5 +1,6 @@
 import type { Person } from "../connector.ts";
 import type { ServiceNowClient } from "./client.ts";
+import type { ServiceNowSettings } from "./config.ts";
 import { inChunks } from "./ids.ts";
 import { term } from "./query.ts";
 import { type RawRow, textOf } from "./values.ts";
@@ -10,15 +11,21 @@ const keepMs = 600_000;
 /** Users of the instance. `sys_created_by` holds user names, so authors are looked up by those, many at once. */
 export class People {
   readonly #client: ServiceNowClient;
+  /** The name that we sign in with, where there is one. */
+  readonly #userName: string | undefined;
   readonly #byUserName = new Map<string, { readonly person: Person; readonly until: number }>();
   #self: Promise<Person> | undefined;
+  /** A user known by the name alone is looked for again after a while. */
+  #selfUntil = Number.POSITIVE_INFINITY;
 
-  constructor(client: ServiceNowClient) {
+  constructor(client: ServiceNowClient, auth: ServiceNowSettings["auth"]) {
     this.#client = client;
+    this.#userName = "username" in auth ? auth.username : undefined;
   }
 
   /** The account that we use. */
   async self(): Promise<Person> {
+    if (this.#selfUntil <= Date.now()) this.#self = undefined;
     this.#self ??= this.#readSelf().catch((error: unknown) => {
       this.#self = undefined;
       throw error;
@@ -32,23 +39,18 @@ export class People {
     const missing = [...new Set(userNames)].filter((name) => name !== "" && (this.#byUserName.get(name)?.until ?? 0) <= now);
     const askable = missing.filter((name) => !/[,^]/.test(name));
     for (const chunk of inChunks(askable)) {
-      const rows = await this.#client.listAll({ table: "sys_user", query: `user_nameIN${chunk.join(",")}^ORDERBYsys_id`, fields });
-      for (const row of rows) this.#remember(textOf(row, "user_name"), personOf(row), now);
+      const request = { table: "sys_user", query: `user_nameIN${chunk.join(",")}^ORDERBYsys_id`, fields };
+      const rows = await this.#client.absences.unlessOutOfReach("sys_user", () => this.#client.listAll(request));
+      for (const row of rows ?? []) this.#remember(textOf(row, "user_name"), personOf(row), now);
     }
     for (const name of missing) if ((this.#byUserName.get(name)?.until ?? 0) <= now) this.#remember(name, { id: name, username: name }, now);
     return (userName) => this.#byUserName.get(userName)?.person ?? null;
   }
 
-  /** One user, active ones first. */
+  /** One user, active ones first; none where sys_user is out of reach. */
   async find(by: { readonly email: string } | { readonly username: string }): Promise<Person | undefined> {
     const condition = "email" in by ? term("email", "=", by.email) : term("user_name", "=", by.username);
-    const { rows } = await this.#client.list({
-      table: "sys_user",
-      query: `${condition}^ORDERBYDESCactive^ORDERBYsys_created_on^ORDERBYsys_id`,
-      fields,
-      limit: 1,
-    });
-    const [row] = rows;
+    const row = await this.#first(`${condition}^ORDERBYDESCactive^ORDERBYsys_created_on^ORDERBYsys_id`);
     return row === undefined ? undefined : personOf(row);
   }
 
@@ -57,18 +59,35 @@ export class People {
     this.#byUserName.set(userName, { person, until: now + keepMs });
   }
 
-  /** The instance fills in who asks, so this works for every way of signing in. */
+  /**
+   * The instance fills in who asks, so this works for every way of signing in. A system that cannot gives nobody or
+   * just anybody: then the name that we sign in with decides, and where no user is to be seen, it is all we know.
+   */
   async #readSelf(): Promise<Person> {
-    const { rows } = await this.#client.list({ table: "sys_user", query: "sys_id=javascript:gs.getUserID()", fields, limit: 1 }, "read the integration user");
-    const [row] = rows;
-    if (row === undefined) {
+    this.#selfUntil = Number.POSITIVE_INFINITY;
+    const name = this.#userName;
+    const row = await this.#first("sys_id=javascript:gs.getUserID()", "read the integration user");
+    if (row !== undefined && (name === undefined || isNamed(row, name))) return personOf(row);
+    if (name === undefined) {
       throw this.#client.error("PERMISSION", {
         message: "ServiceNow lets the integration account in, but not see its own user record.",
         advice: "Give the account read access to sys_user: comments are recognised by their author.",
       });
     }
-    return personOf(row);
+    const found = /[,^]/.test(name) ? undefined : await this.#first(`${term("user_name", "=", name)}^ORDERBYsys_id`, "read the integration user");
+    if (found !== undefined && isNamed(found, name)) return personOf(found);
+    this.#selfUntil = Date.now() + keepMs;
+    return { id: name, username: name };
   }
+
+  async #first(query: string, what?: string): Promise<RawRow | undefined> {
+    const request = { table: "sys_user", query, fields, limit: 1 };
+    return (await this.#client.absences.unlessOutOfReach("sys_user", () => this.#client.list(request, what)))?.rows[0];
+  }
+}
+
+function isNamed(row: RawRow, userName: string): boolean {
+  return textOf(row, "user_name").toLowerCase() === userName.toLowerCase();
 }
 
 function personOf(row: RawRow): Person {

@@ -1,5 +1,6 @@
 import type { Condition, Json } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
+import { isOutOfReach } from "./absence.ts";
 import { type EncodedQuery, parseEncodedQuery, parseTerm, textSearchField } from "./encoded-query.ts";
 import { encoded } from "./encoding.ts";
 import { unknownField } from "./field-names.ts";
@@ -84,10 +85,23 @@ async function requireField(schemas: Schemas, table: string, path: string): Prom
   for (const element of path.split(".")) {
     if (current === undefined)
       throw new ConnectorError("BAD_REQUEST", { message: `“${path}” in the query on ${table} goes on where there is no reference.`, fields: [path] });
-    const schema: TableSchema = await schemas.table(current);
+    const schema: TableSchema | undefined = await reachable(schemas, current, current === table);
+    // The table referred to is closed to us or not there: what lies behind cannot be checked.
+    if (schema === undefined) return;
     const column = schema.columns.get(element);
+    // A sample may be without columns that exist, and where a column leads shows only in filled ones.
+    if (schema.entity.sampled && column?.reference === undefined) return;
     if (column === undefined && !schema.journals.has(element)) throw unknownField(element, schema, path === element ? undefined : path);
     current = column?.reference;
+  }
+}
+
+async function reachable(schemas: Schemas, table: string, own: boolean): Promise<TableSchema | undefined> {
+  try {
+    return await schemas.table(table);
+  } catch (error) {
+    if (own || !(isOutOfReach(error) || (error instanceof ConnectorError && error.code === "BAD_REQUEST"))) throw error;
+    return undefined;
   }
 }
 
@@ -108,7 +122,7 @@ function requireChoiceValues(table: string, column: Column | undefined, value: s
 function encodedCondition(schema: TableSchema, condition: Condition): string {
   const { field, operator, value } = condition;
   const column = schema.columns.get(field);
-  if (column === undefined) throw unknownField(field, schema);
+  if (column === undefined && !schema.entity.sampled) throw unknownField(field, schema);
   if (operator === "in") {
     const values = (Array.isArray(value) ? value : [value]).map((item: Json) => lookedUp(item, column, schema, operator));
     return termIn(field, values);
@@ -120,13 +134,13 @@ function encodedCondition(schema: TableSchema, condition: Condition): string {
 }
 
 /** Parts of texts are looked for as they are; everything else as it would be written. */
-function lookedUp(value: Json, column: Column, schema: TableSchema, operator: Condition["operator"]): string {
+function lookedUp(value: Json, column: Column | undefined, schema: TableSchema, operator: Condition["operator"]): string {
   if (operator === "contains" || operator === "startsWith") return value === null ? "" : String(value);
   try {
     return encoded(value, column, schema.entity.entityType);
   } catch (error) {
     if (error instanceof ConnectorError && error.code === "VALIDATION")
-      throw new ConnectorError("BAD_REQUEST", { message: error.message, fields: [column.name] });
+      throw new ConnectorError("BAD_REQUEST", { message: error.message, fields: error.fields });
     throw error;
   }
 }

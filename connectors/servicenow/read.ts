@@ -3,12 +3,13 @@ import { ConnectorError } from "../errors.ts";
 import { type Children, childrenOf, versionOf } from "./children.ts";
 import { listPath, longestPath, type ServiceNowClient } from "./client.ts";
 import { concernsInstance } from "./errors.ts";
+import { unknownField } from "./field-names.ts";
 import { inChunks, isSysId } from "./ids.ts";
 import type { People } from "./people.ts";
 import { encodedConditions, term } from "./query.ts";
 import type { Schemas } from "./schema.ts";
 import { internalJournal, publicJournal, type TableSchema } from "./table-schema.ts";
-import { decoded, displayOf, isoInstant, type RawRow, textOf } from "./values.ts";
+import { type Column, decoded, displayOf, isoInstant, type RawRow, type RawValue, textOf } from "./values.ts";
 
 const noChildren: Children = { journal: new Map(), attachments: new Map() };
 
@@ -56,6 +57,7 @@ export class Reader {
     for (const query of this.#fittingQueries(schema, conditions)) {
       for (let offset = 0; entities.length < limit; offset += pageSize) {
         const page = await this.#client.list({ table: type, query, display: true, limit: pageSize, offset }, `look up ${type}`);
+        requireHonoured(schema, conditions, page.rows);
         for (const row of page.rows) {
           if (entities.length >= limit || seen.has(textOf(row, "sys_id"))) continue;
           seen.add(textOf(row, "sys_id"));
@@ -103,7 +105,7 @@ export class Reader {
       // Beyond the schema there are passwords and the like; a sampled schema may lack a column that only some rows show.
       if (column === undefined && !schema.entity.sampled) continue;
       fields[name] = decoded(raw, column);
-      if (column?.choices !== undefined && textOf(row, name) !== "") display[name] = displayOf(row, name);
+      if (isLabelled(column, row[name]) && textOf(row, name) !== "") display[name] = displayOf(row, name);
     }
     const journal = children.journal.get(id) ?? [];
     return {
@@ -122,13 +124,10 @@ export class Reader {
   /** Tombstones, where this account may see them: normally only administrators may [R]. */
   async #deletedAmong(refs: readonly EntityRef[]): Promise<ReadonlySet<string>> {
     const deleted = new Set<string>();
-    try {
-      for (const chunk of inChunks([...new Set(refs.map((ref) => ref.id))].filter(isSysId))) {
-        const rows = await this.#client.listAll({ table: "sys_audit_delete", query: `documentkeyIN${chunk.join(",")}^ORDERBYsys_id`, fields: ["documentkey"] });
-        for (const row of rows) deleted.add(textOf(row, "documentkey"));
-      }
-    } catch (error) {
-      if (!(error instanceof ConnectorError) || error.code !== "PERMISSION") throw error;
+    for (const chunk of inChunks([...new Set(refs.map((ref) => ref.id))].filter(isSysId))) {
+      const request = { table: "sys_audit_delete", query: `documentkeyIN${chunk.join(",")}^ORDERBYsys_id`, fields: ["documentkey"] };
+      const rows = await this.#client.absences.unlessOutOfReach("sys_audit_delete", () => this.#client.listAll(request));
+      for (const row of rows ?? []) deleted.add(textOf(row, "documentkey"));
     }
     return deleted;
   }
@@ -155,6 +154,22 @@ export class Reader {
     return [values.slice(0, half), values.slice(half)].flatMap((part) =>
       this.#fittingQueries(schema, conditions.with(position, { ...condition, value: part })),
     );
+  }
+}
+
+/** Whether the display text is a label. Of a column that nobody has seen before, one that differs from the value and is no reference's. */
+function isLabelled(column: Column | undefined, raw: RawValue | undefined): boolean {
+  if (column !== undefined) return column.choices !== undefined || column.type === "choice";
+  return typeof raw === "object" && raw.link === undefined && raw.display_value !== raw.value;
+}
+
+const holdsWhatItFinds: ReadonlySet<Condition["operator"]> = new Set(["=", "in", "contains", "startsWith"]);
+
+/** The platform ignores conditions on columns that do not exist [R]: a record that matches such a condition without having the column gives it away. */
+function requireHonoured(schema: TableSchema, conditions: readonly Condition[], rows: readonly RawRow[]): void {
+  for (const { field, operator, value } of conditions) {
+    if (schema.columns.has(field) || value === null || value === "" || !holdsWhatItFinds.has(operator)) continue;
+    if (rows.some((row) => row[field] === undefined)) throw unknownField(field, schema);
   }
 }
 

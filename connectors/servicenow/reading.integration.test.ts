@@ -90,7 +90,17 @@ describe("the schema", () => {
       "integer",
     ]);
     await expect(connector.describe("nothing")).rejects.toMatchObject({ code: "BAD_REQUEST" });
-    await expect(connector.checkQuery({ entityType: "incident", query: "urgncy=1" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    await expect(connector.checkQuery({ entityType: "nothing", query: "urgency=1" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    await connector.checkQuery({ entityType: "incident", query: "u_not_seen=1^u_not_seen.name=x^short_description.name=x" });
+  });
+
+  test("that was sampled lets a look-up name a field that was not seen, unless the answer shows that the condition was ignored", async () => {
+    await bed.create({ short_description: "sample" });
+    bed.simulator.setAccess("isobridge", { dictionaryHidden: true });
+    await expect(bed.connector.find("incident", [{ field: "u_not_there", operator: "=", value: "1" }], 5)).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      fields: ["u_not_there"],
+    });
   });
 });
 

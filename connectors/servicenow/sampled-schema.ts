@@ -1,8 +1,9 @@
 import type { FieldSchema, FieldType } from "../connector.ts";
-import { ConnectorError } from "../errors.ts";
+import { isAbsent } from "./absence.ts";
 import type { ServiceNowClient } from "./client.ts";
 import { isCustom, isSystem } from "./dictionary.ts";
 import { type TableSchema, tableSchema, unknownTable } from "./table-schema.ts";
+import { extendsTask, shippedColumns, taskJournals } from "./task-columns.ts";
 import type { Column, RawRow, RawValue } from "./values.ts";
 
 const sampleSize = 50;
@@ -12,34 +13,48 @@ const stamp = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
 /**
  * Fields as the newest records show them, for accounts that may not read the dictionary [R]. An answer lists every column
  * that the account may read, empty or not, so names are complete; types and choices are only as good as the values seen.
+ * What a shipped task table surely has stands in where no record, or no value, was there to be seen.
  */
 export async function sampledTable(client: ServiceNowClient, name: string): Promise<TableSchema> {
   const rows = await sample(client, name);
   const names = new Set(rows.flatMap((row) => Object.keys(row)));
-  const columns = new Map<string, Column>();
-  const journals = new Set<string>();
+  const shipped = shippedColumns(name);
+  const columns = new Map<string, Column>(rows.length === 0 ? shipped : []);
+  // Without a record, nothing says that the table has no journal.
+  const journals = new Set<string>(rows.length === 0 || extendsTask(name) ? taskJournals : []);
   for (const element of names) {
     if (journalNames.has(element)) journals.add(element);
     else
       columns.set(
         element,
-        columnOf(
-          element,
-          rows.map((row) => row[element]).filter((raw) => raw !== undefined),
+        withShipped(
+          columnOf(
+            element,
+            rows.map((row) => row[element]).filter((raw) => raw !== undefined),
+          ),
+          shipped.get(element),
         ),
       );
   }
   const fields = [...columns.values()].map(fieldOf);
-  return tableSchema({ name, label: name, sampled: true, fields, columns, journals, displayColumn: undefined });
+  return { ...tableSchema({ name, label: name, sampled: true, fields, columns, journals, displayColumn: undefined }), provisional: rows.length === 0 };
 }
 
 async function sample(client: ServiceNowClient, name: string): Promise<readonly RawRow[]> {
   try {
     return (await client.list({ table: name, query: "ORDERBYDESCsys_updated_on", display: true, limit: sampleSize })).rows;
   } catch (error) {
-    if (error instanceof ConnectorError && /Invalid table/.test(error.message)) throw unknownTable(name);
+    if (isAbsent(error)) throw unknownTable(name);
     throw error;
   }
+}
+
+/** A column of which the records tell no more than that it is text is what it is as shipped; labels that were seen go before shipped ones. */
+function withShipped(seen: Column, shipped: Column | undefined): Column {
+  if (shipped === undefined || (seen.type !== "text" && seen.type !== shipped.type)) return seen;
+  if (shipped.choices === undefined) return seen.type === "text" ? shipped : seen;
+  const choices = [...(seen.choices ?? []), ...shipped.choices.filter(({ value }) => !seen.choices?.some((choice) => choice.value === value))];
+  return { ...shipped, choices };
 }
 
 function columnOf(element: string, seen: readonly RawValue[]): Column {

@@ -1,9 +1,12 @@
-import { ConnectorError } from "../errors.ts";
 import type { ServiceNowClient } from "./client.ts";
 import { readDictionary } from "./dictionary.ts";
+import { completed } from "./partial-schema.ts";
 import { sampledTable } from "./sampled-schema.ts";
 import { requireTableName, type TableSchema } from "./table-schema.ts";
 import { textOf } from "./values.ts";
+
+/** How long a schema is believed that was sampled from no record. */
+const provisionalMs = 5000;
 
 /** The schemas of one instance, each believed for a while. */
 export class Schemas {
@@ -25,8 +28,15 @@ export class Schemas {
       name,
       (entry) => entry.schema,
       () => {
-        const schema = this.#load(name);
-        return { schema, until: Date.now() + this.#keepMs };
+        const entry = { schema: this.#load(name), until: Date.now() + this.#keepMs };
+        entry.schema.then(
+          ({ provisional }) => {
+            if (provisional) entry.until = Math.min(entry.until, Date.now() + provisionalMs);
+          },
+          // Whoever waits for the schema meets the error.
+          () => undefined,
+        );
+        return entry;
       },
     );
   }
@@ -66,19 +76,19 @@ export class Schemas {
 
   async #load(name: string): Promise<TableSchema> {
     // Roles of integrations often see nothing of the dictionary [R]: then the fields are learnt from records.
-    return (await readDictionary(this.#client, name)) ?? (await sampledTable(this.#client, name));
+    const reading = await readDictionary(this.#client, name);
+    if (reading?.parentsKnown === true && reading.choicesKnown) return reading.schema;
+    const sample = await sampledTable(this.#client, name);
+    return reading === undefined ? sample : completed(reading, sample);
   }
 
   async #loadClasses(name: string): Promise<readonly string[]> {
     const classes = [name];
-    try {
-      for (let level = classes; level.length > 0; ) {
-        const rows = await this.#client.listAll({ table: "sys_db_object", query: `super_class.nameIN${level.join(",")}^ORDERBYname`, fields: ["name"] });
-        level = rows.map((row) => textOf(row, "name")).filter((found) => /^[a-z0-9_]+$/.test(found) && !classes.includes(found));
-        classes.push(...level);
-      }
-    } catch (error) {
-      if (!(error instanceof ConnectorError) || error.code !== "PERMISSION") throw error;
+    for (let level = classes; level.length > 0; ) {
+      const request = { table: "sys_db_object", query: `super_class.nameIN${level.join(",")}^ORDERBYname`, fields: ["name"] };
+      const rows = await this.#client.absences.unlessOutOfReach("sys_db_object", () => this.#client.listAll(request));
+      level = (rows ?? []).map((row) => textOf(row, "name")).filter((found) => /^[a-z0-9_]+$/.test(found) && !classes.includes(found));
+      classes.push(...level);
     }
     return classes;
   }

@@ -10,6 +10,8 @@ export interface TableSchema {
   readonly journals: ReadonlySet<string>;
   /** The column that names a record for people. */
   readonly displayColumn: string;
+  /** Sampled from no record at all: to be looked at again before long. */
+  readonly provisional: boolean;
 }
 
 export const publicJournal = "comments";
@@ -41,6 +43,7 @@ export function tableSchema(table: {
     },
     columns,
     journals,
+    provisional: false,
     displayColumn: table.displayColumn ?? (columns.has("number") ? "number" : columns.has("name") ? "name" : "sys_id"),
   };
 }

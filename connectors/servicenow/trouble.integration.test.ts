@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { EntityRef, LostWrite, WriteOperation } from "../connector.ts";
+import type { EntityRef, EntitySchema, LostWrite, WriteOperation } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { openTestbed, secrets, type Testbed } from "./testbed.ts";
 
@@ -258,6 +258,184 @@ describe("health", () => {
     bed.simulator.setAccess("isobridge", { dictionaryHidden: true, hiddenRows: { sys_journal_field: "valueISNOTEMPTY" } });
     const { problems } = await bed.connect().check();
     expect(problems).toEqual([expect.stringContaining("sys_dictionary"), expect.stringContaining("sys_journal_field")]);
+  });
+});
+
+describe("a system that offers less", () => {
+  const refused = (status: number, message: string) => ({ kind: "status", status, body: { error: { message, detail: null }, status: "failure" } }) as const;
+  const empty = { kind: "status", status: 200, body: { result: [] }, headers: { "x-total-count": "0" } } as const;
+  const ways = [
+    ["400 Invalid table", refused(400, "Invalid table")],
+    ["400 Requested URI", refused(400, "Requested URI does not represent any resource")],
+    ["403", refused(403, "User Not Authorized")],
+    ["404", refused(404, "Not found")],
+    ["405", refused(405, "Method not supported")],
+    ["501", refused(501, "Not implemented")],
+    ["nothing in it", empty],
+  ] as const;
+  const without = (table: string, effect: (typeof ways)[number][1]) => bed.simulator.arm({ path: `/table/${table}\\b`, times: 0, effect });
+  const asked = (table: string) => bed.calls().filter((call) => call.endsWith(`/table/${table}`)).length;
+  const typeOf = (schema: EntitySchema, name: string) => schema.fields.find((field) => field.name === name)?.type;
+
+  test.each(ways)("without sys_documentation (%s) the labels are the dictionary's", async (_way, effect) => {
+    without("sys_documentation", effect);
+    const schema = await bed.connector.describe("incident");
+    expect(schema).toMatchObject({ sampled: false, statusField: "state", comments: true });
+    expect(schema.fields.find(({ name }) => name === "short_description")?.label).toBe("Short description");
+  });
+
+  test.each(ways)(
+    "without sys_choice (%s) choices are those that records show and those as shipped, and labels are written all the same",
+    async (_way, effect) => {
+      without("sys_choice", effect);
+      const ref = await bed.create({ short_description: "choices" });
+      const schema = await bed.connector.describe("incident");
+      expect(schema.sampled).toBe(false);
+      expect(schema.fields.find(({ name }) => name === "state")).toMatchObject({
+        type: "choice",
+        closed: false,
+        choices: expect.arrayContaining([{ value: "2", label: "In Progress" }]),
+      });
+      await bed.done({ kind: "update", ref, fields: { state: "In Progress" } });
+      expect(await bed.read(ref)).toMatchObject({ fields: { state: "2" }, display: { state: "In Progress" } });
+      expect((await bed.connector.check()).problems).toEqual([expect.stringContaining("sys_choice")]);
+    },
+  );
+
+  test.each(ways)(
+    "without sys_db_object (%s) a shipped task table has task for its parent, and what records show besides is not refused",
+    async (_way, effect) => {
+      without("sys_db_object", effect);
+      const ref = await bed.create({ short_description: "parents" });
+      const schema = await bed.connector.describe("incident");
+      expect([schema.sampled, schema.statusField, typeOf(schema, "caller_id"), typeOf(schema, "active"), typeOf(schema, "due_date")]).toEqual([
+        true,
+        "state",
+        "reference",
+        "boolean",
+        "instant",
+      ]);
+      expect(await bed.connector.describe("core_company")).toMatchObject({ sampled: true });
+      await expect(bed.connector.describe("nothing")).rejects.toMatchObject({ code: "BAD_REQUEST" });
+      expect((await bed.read(ref)).fields).toMatchObject({ active: true });
+      expect((await bed.connector.check()).problems).toEqual([expect.stringContaining("sys_db_object")]);
+    },
+  );
+
+  test("that answers without dot-walking has its parents looked up by reference", async () => {
+    const rows = bed.simulator.rows("sys_db_object");
+    const row = (name: string) => {
+      const { sys_id, super_class } = rows.find((candidate) => candidate.name === name) ?? {};
+      return { sys_id, name, label: name, super_class: super_class === "" ? "" : { link: "x", value: super_class } };
+    };
+    const answer = (query: string, name: string) =>
+      bed.simulator.arm({ path: `sys_db_object.*${query}`, times: 0, effect: { kind: "status", status: 200, body: { result: [row(name)] } } });
+    answer("name%3Dincident", "incident");
+    answer(`sys_id%3D${row("task").sys_id}`, "task");
+    const schema = await bed.connector.describe("incident");
+    expect([schema.sampled, typeOf(schema, "active"), typeOf(schema, "caller_id")]).toEqual([false, "boolean", "reference"]);
+  });
+
+  test("and gives a table no parent at all has task assumed for incident", async () => {
+    const body = { result: [{ name: "incident", label: "Incident", super_class: "" }] };
+    bed.simulator.arm({ path: "sys_db_object", times: 0, effect: { kind: "status", status: 200, body } });
+    const schema = await bed.connector.describe("incident");
+    expect(schema).toMatchObject({ label: "Incident", sampled: true, statusField: "state", comments: true });
+    expect(typeOf(schema, "active")).toBe("boolean");
+  });
+
+  test.each(ways)("without sys_dictionary (%s) and without a record, fields are created, updated and read, and comments made", async (_way, effect) => {
+    without("sys_dictionary", effect);
+    without("sys_db_object", effect);
+    without("sys_choice", effect);
+    const schema = await bed.connector.describe("incident");
+    expect(schema).toMatchObject({ sampled: true, statusField: "state", comments: true, internalComments: true });
+    await bed.connector.checkQuery({ entityType: "incident", query: "u_not_seen=1^caller_id.u_not_seen=2" });
+    const [made] = await bed.connector.write([
+      { kind: "create", entityType: "incident", fields: { short_description: "first", urgency: "High", category: "network", state: "New" }, marker: "first-1" },
+    ]);
+    expect(made).toEqual({ ok: true, id: expect.any(String) });
+    const id = made?.ok === true ? made.id : "";
+    const ref = { type: "incident", id };
+    await bed.done({ kind: "update", ref, fields: { state: "In Progress", subcategory: "dns" } });
+    await bed.done({ kind: "addComment", ref, body: "hello", internal: false, marker: "m" });
+    expect(await bed.read(ref)).toMatchObject({
+      fields: { short_description: "first", urgency: "1", state: "2", category: "network", active: true },
+      comments: [{ body: "hello" }],
+    });
+    const operation = { kind: "create", entityType: "incident", fields: { short_description: "first" }, marker: "first-1" } as const;
+    expect(await bed.connector.locate([{ operation, since: new Date(Date.now() - 60_000).toISOString(), known: [] }])).toEqual([id]);
+    expect(
+      await bed.connector.locate([{ operation: { ...operation, marker: "other" }, since: new Date(Date.now() - 60_000).toISOString(), known: [] }]),
+    ).toEqual([undefined]);
+    expect((await bed.connector.check()).problems).toEqual([expect.stringContaining("sys_dictionary")]);
+  });
+
+  test("is asked again for what it lacks only after a while", async () => {
+    without("sys_dictionary", ways[0][1]);
+    await bed.connector.describe("incident");
+    await bed.connector.describe("task");
+    expect(asked("sys_dictionary")).toBe(1);
+  });
+
+  test.each([
+    ["throttling", refused(429, "Rate limit exceeded"), "THROTTLED"],
+    ["an outage", refused(503, "Unavailable"), "TRANSIENT"],
+    ["a login page", { kind: "html" }, "PROTOCOL"],
+    ["a web page with 404", { kind: "html", status: 404 }, "NOT_FOUND_OR_HIDDEN"],
+    ["a web page with 403", { kind: "html", status: 403 }, "PERMISSION"],
+    ["a lost session", refused(401, "User Not Authenticated"), "AUTH_CONFIG"],
+  ] as const)("is not what %s shows: the schema fails", async (_what, effect, code) => {
+    for (const table of ["sys_db_object", "sys_dictionary", "sys_choice", "sys_documentation"]) {
+      bed.simulator.clearFaults();
+      bed.simulator.arm({ path: `/table/${table}\\b`, times: 0, effect });
+      await expect(bed.connect().describe("incident")).rejects.toMatchObject({ code: code === "AUTH_CONFIG" ? expect.stringContaining("AUTH_") : code });
+    }
+  });
+
+  test.each([
+    ["basic", undefined],
+    ["oauth-password", { auth: { type: "oauth-password", clientId: "isobridge-client", username: "isobridge" } } as const],
+  ])("and does not fill in who asks has its user looked up by the name that signs in (%s), also when it gives just anybody", async (_name, config) => {
+    bed.simulator.arm({ path: "gs.getUserID", times: 0, effect: empty });
+    expect(await bed.connect(config).check()).toEqual({ account: "isobridge (Isobridge Integration)", problems: [] });
+    bed.simulator.clearFaults();
+    const anybody = { result: [{ sys_id: "a".repeat(32), user_name: "somebody", name: "Some Body" }] };
+    bed.simulator.arm({ path: "gs.getUserID", times: 0, effect: { kind: "status", status: 200, body: anybody } });
+    expect(await bed.connect(config).check()).toEqual({ account: "isobridge (Isobridge Integration)", problems: [] });
+  });
+
+  test("and does not say who asks is refused where nobody signs in by name", async () => {
+    bed.simulator.arm({ path: "gs.getUserID", times: 0, effect: empty });
+    const connector = bed.connect({ auth: { type: "client-credentials", clientId: "isobridge-client" } });
+    await expect(connector.check()).rejects.toMatchObject({ code: "PERMISSION" });
+  });
+
+  test.each(ways)("without sys_user (%s) people are user names", async (_way, effect) => {
+    without("sys_user", effect);
+    const ref = await bed.create({ short_description: "people" });
+    await bed.maya.comment("incident", ref.id, "hello");
+    const id = await bed.done({ kind: "addComment", ref, body: "answer", internal: false, marker: "m" });
+    const { comments } = await bed.read(ref);
+    expect(comments.find((comment) => comment.id === id)?.author).toEqual({ id: "isobridge", username: "isobridge" });
+    expect(comments.map(({ author }) => author?.username).toSorted()).toEqual(["isobridge", "maya.lindqvist"]);
+    expect(await bed.connector.findUser({ email: "maya@example.com" })).toBeUndefined();
+    expect(await bed.connector.check()).toEqual({ account: "isobridge", problems: [expect.stringContaining("sys_user")] });
+  });
+
+  test("and never had a journal or attachments has its records read without", async () => {
+    const ref = await bed.create({ short_description: "bare" });
+    without("sys_journal_field", ways[0][1]);
+    without("sys_attachment", ways[0][1]);
+    expect(await bed.read(ref)).toMatchObject({ fields: { short_description: "bare" }, comments: [], attachments: [] });
+    expect((await bed.connector.check()).problems).toEqual([expect.stringContaining("sys_journal_field"), expect.stringContaining("sys_attachment")]);
+  });
+
+  test("and had a journal before is not believed when it has none: comments would look removed", async () => {
+    const ref = await bed.create({ short_description: "gone", comments: "kept" });
+    expect((await bed.read(ref)).comments).toHaveLength(1);
+    without("sys_journal_field", ways[0][1]);
+    expect(await bed.connector.read([ref])).toMatchObject([{ ok: false, error: { code: "BAD_REQUEST" } }]);
   });
 });
 

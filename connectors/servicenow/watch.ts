@@ -66,14 +66,22 @@ export class Watcher {
   async #advanceChildren(sources: Sources, from: Cursor, room: number): Promise<[StreamStep, StreamStep]> {
     if (room >= 2) {
       const half = Math.ceil(room / 2);
-      return await Promise.all([this.#advance(sources.journal, from.journal, half), this.#advance(sources.attachments, from.attachments, room - half)]);
+      return await Promise.all([
+        this.#advanceChild(sources.journal, from.journal, half),
+        this.#advanceChild(sources.attachments, from.attachments, room - half),
+      ]);
     }
-    const journal = await this.#advance(sources.journal, from.journal, room);
-    return [journal, await this.#advance(sources.attachments, from.attachments, room - journal.rows.length)];
+    const journal = await this.#advanceChild(sources.journal, from.journal, room);
+    return [journal, await this.#advanceChild(sources.attachments, from.attachments, room - journal.rows.length)];
   }
 
-  async #advance(source: StreamSource | undefined, from: StreamPosition, limit: number): Promise<StreamStep> {
-    if (source === undefined) return { rows: [], position: from, more: false };
+  /** A source that is out of reach keeps its place, so nothing is missed when it comes back; the table is polled alone meanwhile. */
+  async #advanceChild(source: StreamSource | undefined, from: StreamPosition, limit: number): Promise<StreamStep> {
+    const step = source === undefined ? undefined : await this.#client.absences.unlessOutOfReach(source.table, () => this.#advance(source, from, limit));
+    return step ?? { rows: [], position: from, more: false };
+  }
+
+  async #advance(source: StreamSource, from: StreamPosition, limit: number): Promise<StreamStep> {
     // No room left on this page: whether there is more shows the next time.
     if (limit <= 0) return { rows: [], position: from, more: true };
     return await nextRows(this.#client, source, from, limit, this.#overlapMs);
@@ -112,7 +120,7 @@ export class Watcher {
   async #changes(watch: Watch, seen: ReadonlyMap<string, { readonly row: RawRow; readonly at: string }>): Promise<WatchedChange[]> {
     if (seen.size === 0) return [];
     const schema = await this.#schemas.table(watch.entityType);
-    const children = await childrenOf(this.#client, [...seen.keys()], { journal: schema.journals.size > 0, idsOnly: true });
+    const children = await childrenOf(this.#client, [...seen.keys()], { journal: schema.journals.size > 0, idsOnly: true, lenient: true });
     return [...seen.values()]
       .toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
       .map(({ row }) => ({ ref: { type: watch.entityType, id: textOf(row, "sys_id") }, version: versionOf(row, children) }));

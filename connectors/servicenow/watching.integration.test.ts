@@ -57,6 +57,37 @@ describe("polling", () => {
     expect(bed.calls().toSorted()).toEqual(["GET /api/now/table/incident", "GET /api/now/table/sys_attachment", "GET /api/now/table/sys_journal_field"]);
   });
 
+  test.each([
+    ["are closed to us", 403, "User Not Authorized"],
+    ["are not there", 400, "Invalid table"],
+  ])(
+    "goes on with the table alone where journal and attachments %s, asks for them again after a while, and then misses nothing",
+    async (_what, status, message) => {
+      const by = bed.connect({ schemaSeconds: 0.5 });
+      const ref = await bed.create({ short_description: "alone" });
+      const start = await drain(undefined, { since, by });
+      const effect = { kind: "status", status, body: { error: { message, detail: null }, status: "failure" } } as const;
+      for (const table of ["sys_journal_field", "sys_attachment"]) bed.simulator.arm({ path: `/table/${table}`, times: 0, effect });
+      expect(await drain(start.cursor, { by })).toMatchObject({ ids: [] });
+      await bed.maya.attach("incident", ref.id, "a.txt", Buffer.from("a"));
+      const other = await bed.create({ short_description: "seen" });
+      const alone = await drain(start.cursor, { by });
+      expect(alone.ids).toEqual([other.id]);
+      expect((await by.check()).problems).toEqual([expect.stringContaining("sys_journal_field"), expect.stringContaining("sys_attachment")]);
+      bed.simulator.clearFaults();
+      await expect.poll(async () => (await drain(alone.cursor, { by })).ids, { timeout: 5000 }).toEqual([ref.id]);
+    },
+  );
+
+  test("does not ask at every poll for what is out of reach", async () => {
+    const effect = { kind: "status", status: 403, body: { error: { message: "User Not Authorized", detail: null }, status: "failure" } } as const;
+    for (const table of ["sys_journal_field", "sys_attachment"]) bed.simulator.arm({ path: `/table/${table}`, times: 0, effect });
+    const { cursor } = await drain(undefined, { since });
+    bed.calls();
+    await bed.connector.poll(everything, cursor, 10);
+    expect(bed.calls()).toEqual(["GET /api/now/table/incident"]);
+  });
+
   test("sees comments and attachments, also where they leave the record alone [K], and only of records that match", async () => {
     const match = await bed.create({ short_description: "match", category: "network" });
     const other = await bed.create({ short_description: "other", category: "software" });
