@@ -1,10 +1,10 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from "../engine/store/embedded/start.ts";
 import { migrate } from "../engine/store/migrate.ts";
+import { dropDatabase, execute } from "./server-statements.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -24,7 +24,7 @@ export default async function startDatabaseServer(project: TestProject): Promise
   await migrate(databaseUrl(server, template));
   project.provide("testDatabases", { server, template });
   return async () => {
-    await execute(server, `drop database ${template} with (force)`);
+    await dropDatabase(server, template);
     await close();
   };
 }
@@ -44,16 +44,6 @@ async function openServer(): Promise<{ url: string; close(): Promise<void> }> {
       await rm(folder, { recursive: true });
     },
   };
-}
-
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }
 
 function databaseUrl(server: string, name: string): string {

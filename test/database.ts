@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import pg from "pg";
 import { inject } from "vitest";
+import { dropDatabase, execute } from "./server-statements.ts";
 
 /**
  * Runs `work` with a database of its own that has the schema and no rows, and drops it after. For `*.integration.test.ts` only.
@@ -21,16 +21,5 @@ export async function createDatabase(): Promise<{ url: string; drop(): Promise<v
   await execute(server, `create database ${name} template ${template}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  // Whoever is still connected has finished its test.
-  return { url: url.href, drop: async () => await execute(server, `drop database ${name} with (force)`) };
-}
-
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  return { url: url.href, drop: async () => await dropDatabase(server, name) };
 }
