@@ -17,7 +17,16 @@ export default defineConfig({
     passWithNoTests: false,
     update: false,
     projects: [
-      { extends: true, test: { name: "unit", include: ["**/*.test.ts"], exclude: [...withServers, ...elsewhere] } },
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...withServers, ...elsewhere],
+          // Seldom more than a second; a machine with other work to do must not make a failure of it.
+          testTimeout: 30_000,
+        },
+      },
       {
         extends: true,
         test: {

@@ -124,16 +124,28 @@ export interface Capabilities {
   readonly removeComment: boolean;
   readonly internalComments: boolean;
   readonly removeAttachment: boolean;
+  /** Comments can be written in another user's name: `author` of an `addComment`. */
+  readonly impersonation: boolean;
   /** Most records that one `read` or `write` call should carry. */
   readonly batchSize: number;
 }
 
-/** One write. `marker` is text that we choose and that is unique to this write, so that it can be recognised afterwards. */
+/**
+ * One write. `marker` is text that we choose and that is unique to this write, so that it can be recognised afterwards. `author` is the id
+ * of the user in whose name a comment is to be written, and is given only where `capabilities.impersonation` says that this is possible.
+ */
 export type WriteOperation =
   | { readonly kind: "create"; readonly entityType: string; readonly fields: Readonly<Record<string, Json>>; readonly marker: string }
   | { readonly kind: "update"; readonly ref: EntityRef; readonly fields: Readonly<Record<string, Json>> }
   | { readonly kind: "delete"; readonly ref: EntityRef }
-  | { readonly kind: "addComment"; readonly ref: EntityRef; readonly body: string; readonly internal: boolean; readonly marker: string }
+  | {
+      readonly kind: "addComment";
+      readonly ref: EntityRef;
+      readonly body: string;
+      readonly internal: boolean;
+      readonly marker: string;
+      readonly author?: string;
+    }
   | { readonly kind: "editComment"; readonly ref: EntityRef; readonly commentId: string; readonly body: string }
   | { readonly kind: "removeComment"; readonly ref: EntityRef; readonly commentId: string }
   | {
@@ -184,6 +196,10 @@ export interface WatchedChange {
   readonly ref: EntityRef;
   /** The same as `Entity.version` of the state that was seen, so that a state already handled is recognised. */
   readonly version: string;
+  /** True when the platform itself says that the record was deleted; a record that is merely gone from sight is never reported so. A record restored later is an ordinary change. */
+  readonly deleted?: boolean;
+  /** Where the record was merged into another one, that other one. Comes with `deleted`. */
+  readonly mergedInto?: EntityRef;
 }
 
 export interface WatchPage {
@@ -192,6 +208,43 @@ export interface WatchPage {
   readonly cursor: string;
   /** True when asking again at once would give more. */
   readonly more: boolean;
+}
+
+/**
+ * What a platform said unasked: look again. It is never believed beyond that, as events come late, twice, out of order, or from
+ * somebody else: the poll that it hastens finds out what is true.
+ */
+export interface Hint {
+  /** Absent when anything may have changed. */
+  readonly entityType?: string;
+  /** Where to go on listening after this hint was stored; opaque to the engine. */
+  readonly position?: string;
+}
+
+/** A call to the node's webhook address of an instance, as it came. */
+export interface WebhookCall {
+  readonly method: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The raw bytes: signatures are over these. */
+  readonly body: Buffer;
+  /** Milliseconds since 1970, by the node's clock. */
+  readonly receivedAt: number;
+}
+
+/** What a webhook call meant. A call that cannot be trusted is refused by a thrown PERMISSION, one that makes no sense by BAD_REQUEST. */
+export interface WebhookReading {
+  readonly hints: readonly Hint[];
+  /** Tells repeated deliveries apart, where the platform gives something that can. */
+  readonly deliveryId?: string;
+  /** What the platform wants to hear once the hints are stored. */
+  readonly answer: { readonly status: number; readonly contentType: string; readonly body: string };
+}
+
+/** How much of the platform's own allowance is used, as far as its answers have said. */
+export interface Allowance {
+  readonly used: number;
+  readonly max: number;
 }
 
 export interface HealthReport {
@@ -241,14 +294,34 @@ export interface Connector {
   /** Looks for writes whose answer was lost. The id where it happened, undefined where it surely did not. */
   locate(lost: readonly LostWrite[]): Promise<readonly (string | undefined)[]>;
 
+  /**
+   * Which of these records are surely gone, for platforms that do not tell of every delete; absent where there is no telling.
+   * Being hidden or out of reach is never being gone. A record named here has been looked for twice.
+   */
+  readonly missing?: (refs: readonly EntityRef[]) => Promise<readonly EntityRef[]>;
+
   /** Streams the bytes of an attachment. */
   openAttachment(ref: EntityRef, attachmentId: string): Promise<Readable>;
 
   /** The platform's REST API with this account, for rules that need more. `path` is relative to the instance. */
   request(method: string, path: string, body?: Json): Promise<Json>;
 
+  /**
+   * Listens to the platform's own events until `signal` aborts, where the instance is configured for it; absent otherwise.
+   * Without a `position` it gives a hint as soon as nothing that happens from then on can escape it.
+   * `onHint` has stored the hint's position once it resolves. Rejects with a {@link ConnectorError} when listening broke off
+   * (the engine starts again, later each time); with CURSOR_LOST when `position` is too old, after which it is started without one.
+   */
+  readonly listen?: (position: string | undefined, entityTypes: readonly string[], onHint: (hint: Hint) => Promise<void>, signal: AbortSignal) => Promise<void>;
+
+  /** Reads a call to the instance's webhook address, where the instance is configured for it; absent otherwise. */
+  readonly receive?: (call: WebhookCall) => Promise<WebhookReading>;
+
   /** How many platform calls were made so far, for budgets and metrics. */
   calls(): number;
+
+  /** The platform's allowance, where it tells. */
+  allowance?(): Allowance | undefined;
 
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ export interface FailedCall {
   readonly what: string;
   readonly platform: string;
   readonly origin: string;
-  readonly idempotent: boolean;
+  readonly changes: boolean;
   /** Set when our own deadline ended the call. */
   readonly timedOutAfterMs: number | undefined;
   readonly redact: (text: string) => string;
@@ -32,7 +32,7 @@ export function networkError(error: unknown, call: FailedCall): ConnectorError {
   return new ConnectorError("TRANSIENT", {
     message: call.redact(`${call.platform} at ${call.origin} could not be asked (${call.what}): ${reason}.`),
     ...(neverSent === undefined ? {} : { advice: "Check that the address is right and that this node may reach it." }),
-    uncertain: neverSent === undefined && !call.idempotent,
+    uncertain: neverSent === undefined && call.changes,
     cause: new Error(code === "" ? text : `${code}: ${text}`),
   });
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConnectorError } from "./errors.ts";
@@ -16,7 +17,12 @@ beforeEach(async () => {
   seen = [];
   server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+    } catch {
+      // Who called went away in the middle.
+      return;
+    }
     seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body: Buffer.concat(chunks).toString() });
     handle(request, response);
   });
@@ -222,6 +228,35 @@ describe("streams", () => {
     const data = Readable.from([Buffer.from("ab"), Buffer.from("cd")]);
     expect(await client.send({ method: "POST", path: "/a", body: { type: "text/plain", data, length: 4 } })).toMatchObject({ status: 201 });
     expect(seen[0]).toMatchObject({ body: "abcd", headers: { "content-length": "4", "content-type": "text/plain" } });
+  });
+
+  test("that go up for longer than the deadline are not cut off while their bytes move", async () => {
+    handle = json(201, { ok: true });
+    const slow = async function* () {
+      for (let piece = 0; piece < 12; piece++) {
+        await sleep(100);
+        yield Buffer.from("x");
+      }
+    };
+    const body = { type: "text/plain", data: Readable.from(slow(), { objectMode: false }), length: 12 };
+    expect(await clientWith({ deadlineMs: 1000 }).send({ method: "POST", path: "/a", body })).toMatchObject({ status: 201 });
+  });
+
+  test("that stop moving on their way up end after the deadline, in doubt", async () => {
+    const data = new Readable({ read: () => undefined });
+    data.push("x");
+    const error = await failure({ method: "POST", path: "/a", body: { type: "text/plain", data, length: 12 } }, clientWith({ deadlineMs: 50 }));
+    expect(error).toMatchObject({ code: "TRANSIENT", uncertain: true });
+    await expect.poll(() => data.destroyed).toBe(true);
+  });
+
+  test("that break off where they come from end the call, in doubt", async () => {
+    const broken = async function* () {
+      yield Buffer.from("x");
+      throw new Error("the disk is gone");
+    };
+    const body = { type: "text/plain", data: Readable.from(broken(), { objectMode: false }), length: 12 };
+    expect(await failure({ method: "POST", path: "/a", body })).toMatchObject({ code: "TRANSIENT", uncertain: true });
   });
 
   test("come down byte for byte", async () => {

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { Readable } from "node:stream";
+import { pipeline, Readable, Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import axios, { type AxiosResponse } from "axios";
 import type { Json } from "./connector.ts";
@@ -16,7 +16,7 @@ export interface HttpOptions {
   readonly baseUrl: string;
   /** Values that must never show up in a message, in any of their usual encodings. */
   readonly secrets: readonly string[];
-  /** For one call with its repetitions, in milliseconds. For downloads: until the first byte, and between two. */
+  /** For one call with its repetitions, in milliseconds. For downloads: until the first byte, and between two; for uploads: between two, and after the last. */
   readonly deadlineMs?: number;
   readonly retry?: RetryOptions;
   /** Largest JSON answer that is taken in, in bytes. */
@@ -32,6 +32,8 @@ export interface HttpCall {
   readonly body?: { readonly type: string; readonly data: string | Buffer | Readable; readonly length?: number };
   /** May be repeated without harm. Default: GET, HEAD, PUT and DELETE. */
   readonly idempotent?: boolean;
+  /** Changes something, so that a lost answer leaves in doubt whether it did. Default: all but GET and HEAD. */
+  readonly changes?: boolean;
 }
 
 export interface HttpAnswer {
@@ -60,7 +62,7 @@ const mostRedirects = 3;
  * - What an answer is, is decided by parsing it: single sign-on pages and sleeping instances answer HTML with 200 [R],
  *   and platforms send JSON under other content types.
  * - Redirects are followed for reads within the same origin only, so credentials never reach another host.
- * - Failures of the network are TRANSIENT; `uncertain` when a call that is not idempotent may have been sent.
+ * - Failures of the network are TRANSIENT; `uncertain` when a call that changes something may have been sent.
  */
 export class HttpClient {
   readonly #options: HttpOptions;
@@ -104,21 +106,27 @@ export class HttpClient {
 
   /** Sends and reads the whole answer, whatever its status. Throws for everything that is no answer of a REST API. */
   async send(call: HttpCall): Promise<HttpAnswer> {
-    return await this.#withRetries(call, async (signal) => {
-      const response = await this.#request<string>(call, "text", signal);
-      return this.#answer(call, response.status, flat(response), response.data);
+    return await this.#withRetries(call, async (signal, deadline) => {
+      const sent = moving(call, deadline);
+      try {
+        const response = await this.#request<string>(sent, "text", signal);
+        return this.#answer(call, response.status, flat(response), response.data);
+      } finally {
+        // Whatever was to be sent is not read any further: it may be an open file.
+        if (sent.body?.data instanceof Readable) sent.body.data.destroy();
+      }
     });
   }
 
   /** Opens a download. An error status is read whole and given as an {@link HttpAnswer}. */
   async open(call: HttpCall): Promise<HttpStream | HttpAnswer> {
-    return await this.#withRetries(call, async (signal, headersCame) => {
+    return await this.#withRetries(call, async (signal, deadline) => {
       const response = await this.#request<Readable>(call, "stream", signal);
       if (response.status >= 300) {
         const text = await new Response(Readable.toWeb(response.data) as ReadableStream<Uint8Array>).text();
         return this.#answer(call, response.status, flat(response), text);
       }
-      headersCame();
+      deadline.lift();
       return { status: response.status, headers: flat(response), stream: Readable.from(this.#guarded(call, response.data), { objectMode: false }) };
     });
   }
@@ -130,7 +138,7 @@ export class HttpClient {
 
   async #withRetries<Result extends { readonly status: number; readonly headers: Readonly<Record<string, string>> }>(
     call: HttpCall,
-    attempt: (signal: AbortSignal, headersCame: () => void) => Promise<Result>,
+    attempt: (signal: AbortSignal, deadline: Deadline) => Promise<Result>,
   ): Promise<Result> {
     const { tries = 3, baseMs = 300, capMs = 8_000 } = this.#options.retry ?? {};
     const repeatable = isIdempotent(call) && !(call.body?.data instanceof Readable);
@@ -150,17 +158,27 @@ export class HttpClient {
   async #once<Result>(
     call: HttpCall,
     budgetMs: number,
-    attempt: (signal: AbortSignal, headersCame: () => void) => Promise<Result>,
+    attempt: (signal: AbortSignal, deadline: Deadline) => Promise<Result>,
   ): Promise<Result | ConnectorError> {
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), Math.max(budgetMs, 1));
+    let timer = setTimeout(() => abort.abort(), Math.max(budgetMs, 1));
+    let over = false;
+    const deadline: Deadline = {
+      lift: () => clearTimeout(timer),
+      putOff: () => {
+        clearTimeout(timer);
+        // An answer may come before the last byte went.
+        if (!over) timer = setTimeout(() => abort.abort(), this.#deadlineMs);
+      },
+    };
     try {
-      return await attempt(abort.signal, () => clearTimeout(timer));
+      return await attempt(abort.signal, deadline);
     } catch (error) {
       if (error instanceof ConnectorError) return error;
       if (!axios.isAxiosError(error) && !(error instanceof Error && "code" in error) && !abort.signal.aborted) throw error;
       return this.#failure(call, error, abort.signal.aborted);
     } finally {
+      over = true;
       clearTimeout(timer);
     }
   }
@@ -226,7 +244,7 @@ export class HttpClient {
           ? "This is usually a login page, a sleeping instance or a proxy in between: check the address, and that API calls are not sent through single sign-on."
           : "The answer may have been cut off on its way; if it stays so, check what stands between this node and the instance.",
         status,
-        uncertain: !isIdempotent(call),
+        uncertain: mayChange(call),
       });
     }
   }
@@ -236,7 +254,7 @@ export class HttpClient {
       what: `${call.method} ${pathOnly(call.path)}`,
       platform: this.#options.platform,
       origin: this.#base.origin,
-      idempotent: isIdempotent(call),
+      changes: mayChange(call),
       timedOutAfterMs: timedOut ? this.#deadlineMs : undefined,
       redact: (text) => this.redact(text),
     });
@@ -279,12 +297,37 @@ export class HttpClient {
   }
 }
 
+/** The time that one try of a call has. */
+interface Deadline {
+  lift(): void;
+  /** Starts it anew. */
+  putOff(): void;
+}
+
+/** A large file may take longer than any call should: while its bytes move, the deadline is put off. */
+function moving(call: HttpCall, deadline: Deadline): HttpCall {
+  if (!(call.body?.data instanceof Readable)) return call;
+  const passed = new Transform({
+    transform(chunk, _, done) {
+      deadline.putOff();
+      done(null, chunk);
+    },
+  });
+  // Whoever reads what is passed on meets the error of either end.
+  pipeline(call.body.data, passed, () => undefined);
+  return { ...call, body: { ...call.body, data: passed } };
+}
+
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function isIdempotent(call: HttpCall): boolean {
   return call.idempotent ?? idempotentMethods.has(call.method);
+}
+
+function mayChange(call: HttpCall): boolean {
+  return call.changes ?? (call.method !== "GET" && call.method !== "HEAD");
 }
 
 function bodyHeaders(call: HttpCall): Record<string, string> {

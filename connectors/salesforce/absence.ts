@@ -17,6 +17,11 @@ export function isMissingObject(error: unknown): error is ConnectorError {
   return isMissingEndpoint(error) || (error instanceof ConnectorError && error.platformCode === "INVALID_TYPE");
 }
 
+/** Whether an error says that a call was not understood as a whole: nothing of it was done. */
+export function isRefused(error: unknown): error is ConnectorError {
+  return error instanceof ConnectorError && (error.code === "BAD_REQUEST" || error.code === "VALIDATION") && !error.uncertain;
+}
+
 /** What turned out not to be there, remembered for a while so that not every call is paid twice. */
 export class Absences {
   readonly #now: () => number;

@@ -4,10 +4,11 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Attachment, EntityRef, WriteOperation, WriteOutcome } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
-import type { SalesforceClient, SoqlRecord } from "./client.ts";
+import type { SalesforceClient } from "./client.ts";
 import { creatorOf } from "./comments.ts";
 import { salesforceId } from "./id.ts";
 import { mimetypeOf } from "./mimetypes.ts";
+import type { SoqlRecord } from "./queries.ts";
 import { list, quoted } from "./soql.ts";
 import { isoInstant } from "./values.ts";
 

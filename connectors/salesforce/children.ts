@@ -1,8 +1,10 @@
 import { ConnectorError } from "../errors.ts";
 import { fileColumns, oldAttachmentColumns } from "./attachments.ts";
-import type { SoqlRecord, Statement } from "./client.ts";
-import { caseCommentColumns, replyColumns } from "./comments.ts";
+import { caseCommentColumns, feedColumns } from "./comments.ts";
+import { emailColumns } from "./emails.ts";
+import type { SoqlRecord, Statement } from "./queries.ts";
 import type { Rooms } from "./rooms.ts";
+import type { SalesforceObject } from "./schema.ts";
 import { list } from "./soql.ts";
 
 /** Records that are read along with their parents: in sub-selects, or, where those are refused, by statements of their own. */
@@ -18,21 +20,18 @@ export interface Children {
 }
 
 /** The replies to posts hang on their post, but can be asked for by the record that the post is about. */
-export const replies: Children = {
-  relationship: "FeedComments",
-  object: "FeedComment",
-  parent: "ParentId",
-  owner: "FeedItemId",
-  columns: replyColumns,
-  order: "CreatedDate, Id",
-};
+export function repliesOf(object: SalesforceObject | undefined): Children {
+  const columns = feedColumns("CommentBody", object);
+  return { relationship: "FeedComments", object: "FeedComment", parent: "ParentId", owner: "FeedItemId", columns, order: "CreatedDate, Id" };
+}
 
-export function childrenIn({ comments, files, oldAttachments }: Rooms): Children[] {
+export function childrenIn({ comments, emails, files, oldAttachments }: Rooms): Children[] {
   const order = "CreatedDate, Id";
   return [
     ...(comments.kind === "caseComments"
       ? [{ relationship: comments.relationship, object: "CaseComment", parent: "ParentId", columns: caseCommentColumns, order }]
       : []),
+    ...(emails === undefined ? [] : [{ relationship: emails, object: "EmailMessage", parent: "ParentId", columns: emailColumns, order }]),
     ...(files === undefined ? [] : [{ relationship: files, object: "ContentDocumentLink", parent: "LinkedEntityId", columns: fileColumns }]),
     ...(oldAttachments === undefined ? [] : [{ relationship: oldAttachments, object: "Attachment", parent: "ParentId", columns: oldAttachmentColumns }]),
   ];

@@ -1,24 +1,16 @@
-import { Readable } from "node:stream";
-import type { ReadableStream } from "node:stream/web";
+import type { Readable } from "node:stream";
 import { Connection } from "jsforce";
 import { ConnectorError } from "../errors.ts";
 import { Redactor } from "../http-redaction.ts";
-import { Absences, isMissingEndpoint, isMissingObject } from "./absence.ts";
+import { Absences, isMissingEndpoint } from "./absence.ts";
+import type { BayeuxClient, BayeuxExtension } from "./bayeux.ts";
+import { compositeAnswers, compositeBody, type Part, type PartAnswer } from "./composite.ts";
 import type { SalesforceConfig } from "./config.ts";
-import { itemOutcome, oneByOne } from "./items.ts";
-import { answerError } from "./platform-errors.ts";
+import { oneByOne, type SavedItem, savedItems } from "./items.ts";
+import { Budget } from "./limits.ts";
+import { Queries, type SoqlRecord, type Statement } from "./queries.ts";
 import { expired, Session } from "./session.ts";
 import { type CallFacts, type CallOptions, FetchTransport, type RawRequest } from "./transport.ts";
-
-/** A record as SOQL gives it: values, parents as objects, children as pages. */
-export type SoqlRecord = { readonly [field: string]: unknown };
-
-interface Page {
-  readonly totalSize: number;
-  readonly done: boolean;
-  readonly nextRecordsUrl?: string;
-  readonly records: readonly SoqlRecord[];
-}
 
 export interface Call {
   readonly method: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
@@ -37,27 +29,19 @@ export interface ClientOptions {
   readonly sleep: (ms: number) => Promise<void>;
   readonly random: () => number;
   readonly now: () => number;
-  /** How long an answer may take. */
+  /** How long an answer may take, or the next piece of a file. */
   readonly timeoutMs: number;
+  /** Keeps a secret that the platform replaced: a refresh token that is good for one use. */
+  readonly keepSecret: (name: string, value: string) => Promise<void>;
 }
 
-export interface Statement {
-  readonly soql: string;
-  /** With the recycle bin. */
-  readonly all?: boolean;
-  /** The object that it asks, where that one may be missing: then there are no rows. */
-  readonly optional?: string;
-}
-
+/** By this the org's logs and events tell our calls: `changeOrigin` of an event ends in it [D]. */
+const clientName = "isobridge";
 /** First pause before a repeat; each further one is twice as long, and all are shortened at random. */
 const firstPauseMs = 300;
 const tries = 3;
 /** A session may end twice during one call, but hardly more often. */
 const mostRenewals = 2;
-/** Longer addresses come near the platform's ceiling of 16 KB [K], so such statements travel in a body. */
-const longestUrl = 8000;
-/** A composite takes five queries [D]. */
-const queriesPerComposite = 5;
 /** No complaint is worth waiting longer for inside one call. */
 const retryable = new Set(["TRANSIENT", "CONFLICT"]);
 
@@ -67,20 +51,32 @@ export class SalesforceClient {
   readonly #transport: FetchTransport;
   readonly #session: Session;
   readonly #options: ClientOptions;
-  readonly #version: string;
+  readonly #assignmentRules: boolean;
+  /** Of the API: `60.0`. */
+  readonly version: string;
   readonly absences: Absences;
+  readonly budget: Budget;
+  readonly rows: Queries;
   #clockAheadMs: number | undefined;
 
   constructor(config: SalesforceConfig, secrets: Readonly<Record<string, string>>, options: ClientOptions) {
     const redactor = new Redactor(Object.values(secrets));
     this.#options = options;
-    this.#version = config.apiVersion;
+    this.version = config.apiVersion;
+    this.#assignmentRules = config.assignmentRules;
     this.absences = new Absences(options.now);
+    this.budget = new Budget(options.now);
+    this.rows = new Queries(this);
     this.#transport = new FetchTransport(options.timeoutMs, (text) => redactor.redact(text));
-    this.#connection = new Connection({ loginUrl: config.url, version: config.apiVersion, callOptions: { client: "isobridge" } });
+    this.#connection = new Connection({ loginUrl: config.url, version: config.apiVersion, callOptions: { client: clientName } });
     this.#connection._transport = this.#transport;
     this.#connection.oauth2._transport = this.#transport;
-    this.#session = new Session(this.#connection, config, secrets, (secret) => redactor.hide(secret), options.now);
+    this.#session = new Session(this.#connection, config, secrets, {
+      hide: (secret) => redactor.hide(secret),
+      redact: (text) => redactor.redact(text),
+      now: options.now,
+      keepSecret: options.keepSecret,
+    });
   }
 
   get calls(): number {
@@ -91,6 +87,20 @@ export class SalesforceClient {
   async instanceUrl(): Promise<string> {
     await this.#session.token();
     return this.#connection.instanceUrl;
+  }
+
+  /** The versions of the API that the org offers; empty where it does not tell. Anybody may ask, so that the answer proves no session [R]. */
+  async versions(): Promise<readonly string[]> {
+    const facts: CallFacts = { what: "list the versions of the API", write: false };
+    try {
+      const response = await this.#transport.send({ method: "GET", url: await this.#url("/services/data") }, facts);
+      const entries: unknown = await response.json().catch(() => undefined);
+      return Array.isArray(entries) ? entries.flatMap(({ version }: { version?: unknown }) => (typeof version === "string" ? [version] : [])) : [];
+    } catch (error) {
+      // What asks for a session here is no list of Salesforce; whether ours is good, other calls tell.
+      if (isMissingEndpoint(error) || (error instanceof ConnectorError && error.code === "AUTH_EXPIRED")) return [];
+      throw error;
+    }
   }
 
   /** The user that this account is, as the sign-in said; undefined where it did not. */
@@ -111,10 +121,16 @@ export class SalesforceClient {
   async json(call: Call): Promise<unknown> {
     const url = await this.#url(call.path);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-    const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+    const headers: Record<string, string> = {
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...(call.write && !this.#assignmentRules && { "sforce-auto-assign": "FALSE" }),
+    };
     const answer = await this.#repeating(call, async (facts) => {
       const options: CallOptions = { retry: { maxRetries: 0 }, followRedirect: false, call: facts } as CallOptions; // `call` is read by our transport
-      return (await this.#connection.request<unknown>({ method: call.method, url, headers, ...(body !== undefined && { body }) }, options)) ?? null;
+      const given = (await this.#connection.request<unknown>({ method: call.method, url, headers, ...(body !== undefined && { body }) }, options)) ?? null;
+      const isJson = facts.answer?.headers.get("content-type")?.includes("json") ?? false;
+      if (typeof given === "string" && given !== "" && isJson && !facts.quoted) throw notJson(call);
+      return given;
     });
     return answer;
   }
@@ -123,14 +139,16 @@ export class SalesforceClient {
   async data(call: Call): Promise<unknown> {
     const answer = await this.json(call);
     if (typeof answer === "object" && answer !== null) return answer;
-    throw new ConnectorError("PROTOCOL", { message: `Salesforce answered something that is not JSON when asked to ${call.what}.`, uncertain: call.write });
+    throw notJson(call);
   }
 
   /** Opens the bytes behind an address. */
   async stream(path: string, what: string): Promise<Readable> {
     const call = { method: "GET", path, what, write: false, repeatable: true } as const;
-    const response = await this.#repeating(call, async (facts, token) => await this.#transport.send(await this.#raw("GET", path, token), facts));
-    return response.body === null ? Readable.from([]) : Readable.fromWeb(response.body as ReadableStream); // the same class under two names
+    return await this.#repeating(call, async (facts, token) => {
+      const raw = await this.#raw("GET", path, token);
+      return this.#transport.bytes(await this.#transport.send(raw, facts), raw, facts);
+    });
   }
 
   /** Sends a body as it is; never repeated, as a stream can be read only once. The caller gets a fresh session beforehand. */
@@ -151,6 +169,27 @@ export class SalesforceClient {
     }
   }
 
+  /** A client of the Streaming API with the present session, and that session's token. It starts when something is subscribed to. */
+  async eventStream(extensions: BayeuxExtension[]): Promise<{ readonly stream: BayeuxClient; readonly token: string }> {
+    const token = await this.#session.token();
+    return { stream: this.#connection.streaming.createClient(extensions) as unknown as BayeuxClient, token }; // jsforce's types of faye's client know neither its events nor how to stop it
+  }
+
+  /** A session other than the one that was refused. */
+  async renewSession(refused: string): Promise<void> {
+    await this.#session.renewed(refused);
+  }
+
+  /** Says that the present session was let in elsewhere. */
+  sessionWorked(): void {
+    this.#session.worked();
+  }
+
+  /** Waits before a repeat: longer each time, and never quite as long as others do. */
+  async pause(tried: number): Promise<void> {
+    await this.#options.sleep(firstPauseMs * 2 ** (tried - 1) * (0.5 + this.#options.random() / 2));
+  }
+
   /** Makes sure that the session is alive, for a call that cannot be repeated. */
   async keepAlive(): Promise<void> {
     await this.#knock("check the session");
@@ -168,70 +207,24 @@ export class SalesforceClient {
     return records;
   }
 
-  /** Runs statements in as few calls as possible and reads all their pages. Without composites they are run one by one. */
+  /** Runs statements in as few calls as possible and reads all their pages. */
   async queries(statements: readonly Statement[], what: string): Promise<readonly (readonly SoqlRecord[])[]> {
-    const [only] = statements;
-    if (only !== undefined && statements.length === 1 && this.#queryPath(only).length < longestUrl) return [await this.#single(only, what)];
-    const results: (readonly SoqlRecord[])[] = [];
-    for (let i = 0; i < statements.length; i += queriesPerComposite) {
-      const group = statements.slice(i, i + queriesPerComposite);
-      const answers = await this.#composite(group, what);
-      for (const [n, statement] of group.entries()) {
-        const answer = answers?.[n];
-        if (answer === undefined) {
-          results.push(await this.#single(statement, what));
-          continue;
-        }
-        const ask = async () => {
-          if (answer.httpStatusCode >= 300) throw answerError(answer.httpStatusCode, answer.body, { what, write: false });
-          return await this.#pages(pageOf(answer.body, what), what);
-        };
-        results.push(await this.#tolerant(statement, what, ask));
-      }
-    }
-    return results;
+    return await this.rows.rows(statements, what);
   }
 
-  /** The answers to a few statements sent in one call; undefined where there are no composites. */
-  async #composite(group: readonly Statement[], what: string): Promise<ReturnType<typeof compositeAnswers> | undefined> {
-    const compositeRequest = group.map((statement, n) => ({ method: "GET", url: this.#queryPath(statement), referenceId: `q${n}` }));
-    const call: Call = { method: "POST", path: "/composite", body: { compositeRequest }, what, write: false, repeatable: true };
+  /** Makes several requests in one call; undefined where there are no composites: nothing was done then. */
+  async composite(parts: readonly Part[], how: Pick<Call, "what" | "write" | "repeatable">): Promise<readonly PartAnswer[] | undefined> {
+    const call: Call = { ...how, method: "POST", path: "/composite", body: compositeBody(parts) };
     return await this.absences.orElse(
       "composite",
       isMissingEndpoint,
-      async (): Promise<ReturnType<typeof compositeAnswers> | undefined> => compositeAnswers(await this.data(call), group.length, what),
+      async (): Promise<readonly PartAnswer[] | undefined> => compositeAnswers(await this.json(call), parts.length, how.what, how.write),
       async () => undefined,
     );
   }
 
-  async #single(statement: Statement, what: string): Promise<readonly SoqlRecord[]> {
-    if (statement.optional !== undefined && this.absences.has(statement.optional)) return [];
-    return await this.#tolerant(statement, what, async () => await this.#pages(await this.#get(this.#queryPath(statement), what), what));
-  }
-
-  /** The rows of a statement; where the recycle bin cannot be looked into, those outside it, and none where an optional object is missing. */
-  async #tolerant(statement: Statement, what: string, ask: () => Promise<readonly SoqlRecord[]>): Promise<readonly SoqlRecord[]> {
-    try {
-      const rows = await ask();
-      if (statement.optional !== undefined) this.absences.saw(statement.optional);
-      return rows;
-    } catch (error) {
-      if (statement.all && isMissingEndpoint(error) && !this.absences.has("queryAll")) {
-        const rows = await this.#single({ ...statement, all: false }, what);
-        // The object may be what is missing: only rows of it show that it was the recycle bin.
-        if (statement.optional === undefined || !this.absences.has(statement.optional)) this.absences.note("queryAll");
-        return rows;
-      }
-      if (statement.optional === undefined || !isMissingObject(error)) throw error;
-      // Names of people may go; comments and files that go would be taken for deleted ones on the other side.
-      if (statement.optional !== "User" && this.absences.wasThere(statement.optional)) throw error;
-      this.absences.note(statement.optional);
-      return [];
-    }
-  }
-
   /** Saves or deletes a collection; the outcome of each item, in order. Without collections each item goes by a call of its own. */
-  async collection(call: Call, singles: readonly Call[]): Promise<readonly ({ readonly id: string } | ConnectorError)[]> {
+  async collection(call: Call, singles: readonly Call[]): Promise<readonly SavedItem[]> {
     return await this.absences.orElse(
       "collections",
       isMissingEndpoint,
@@ -240,54 +233,22 @@ export class SalesforceClient {
     );
   }
 
-  async #collection(call: Call, size: number): Promise<readonly ({ readonly id: string } | ConnectorError)[]> {
-    const answer = await this.data(call);
-    if (!Array.isArray(answer) || answer.length !== size) {
-      throw new ConnectorError("PROTOCOL", {
-        message: `Salesforce did not answer for each of the ${size} records when asked to ${call.what}.`,
-        uncertain: true,
-      });
-    }
-    return answer.map((item: unknown) => itemOutcome(item, call));
+  async #collection(call: Call, size: number): Promise<readonly SavedItem[]> {
+    return savedItems(await this.data(call), size, call);
   }
 
-  async #pages(first: Page, what: string): Promise<readonly SoqlRecord[]> {
-    const records: SoqlRecord[] = [];
-    for (let page = first; ; page = await this.#get(page.nextRecordsUrl ?? "", what)) {
-      for (const record of page.records) records.push(await this.#withAllChildren(record, what));
-      if (page.done) return records;
-      if (page.nextRecordsUrl === undefined)
-        throw new ConnectorError("PROTOCOL", { message: `Salesforce announced more rows but not where they are (${what}).` });
-    }
-  }
-
-  /** Children come in pages of their own, when there are many. */
-  async #withAllChildren(record: SoqlRecord, what: string): Promise<SoqlRecord> {
-    const unfinished = Object.entries(record).filter((entry): entry is [string, Page] => isPage(entry[1]) && !entry[1].done);
-    if (unfinished.length === 0) return record;
-    const whole: Record<string, unknown> = { ...record };
-    for (const [name, page] of unfinished) {
-      const records = await this.#pages(page, what);
-      whole[name] = { totalSize: records.length, done: true, records };
-    }
-    return whole;
-  }
-
-  async #get(path: string, what: string): Promise<Page> {
-    return pageOf(await this.data({ method: "GET", path, what, write: false, repeatable: true }), what);
-  }
-
-  #queryPath({ soql, all }: Statement): string {
-    return `/services/data/v${this.#version}/${all && !this.absences.has("queryAll") ? "queryAll" : "query"}?q=${encodeURIComponent(soql)}`;
+  /** A path under the API version. */
+  versioned(path: string): string {
+    return `/services/data/v${this.version}${path}`;
   }
 
   async #raw(method: string, path: string, token: string, headers: Readonly<Record<string, string>> = {}): Promise<RawRequest> {
-    return { method, url: await this.#url(path), headers: { authorization: `Bearer ${token}`, "sforce-call-options": "client=isobridge", ...headers } };
+    return { method, url: await this.#url(path), headers: { authorization: `Bearer ${token}`, "sforce-call-options": `client=${clientName}`, ...headers } };
   }
 
   async #url(path: string): Promise<string> {
     const instance = await this.instanceUrl();
-    const full = path.startsWith("/services/") ? path : `/services/data/v${this.#version}${path}`;
+    const full = path.startsWith("/services/") ? path : this.versioned(path);
     const url = new URL(instance + full);
     // The session must not leave the org, whatever a path looks like.
     if (url.origin !== new URL(instance).origin) throw new ConnectorError("BAD_REQUEST", { message: `“${path}” does not lie on ${instance}.` });
@@ -302,11 +263,11 @@ export class SalesforceClient {
       const facts: CallFacts = { what: call.what, write: call.write };
       try {
         const answer = await attempt(facts, token);
-        this.#noteTime(facts);
+        this.#note(facts);
         this.#session.worked();
         return answer;
       } catch (error) {
-        this.#noteTime(facts);
+        this.#note(facts);
         if (!(error instanceof ConnectorError))
           throw new ConnectorError("PROTOCOL", { message: `Salesforce's answer made no sense when asked to ${call.what}.`, uncertain: call.write });
         if (error.code === "AUTH_EXPIRED") {
@@ -316,30 +277,20 @@ export class SalesforceClient {
           continue;
         }
         if (!call.repeatable || !retryable.has(error.code) || tried >= tries) throw error;
-        await this.#options.sleep(firstPauseMs * 2 ** (tried - 1) * (0.5 + this.#options.random() / 2));
+        await this.pause(tried);
         tried++;
       }
     }
   }
 
-  #noteTime({ answer }: CallFacts): void {
+  /** What comes with every answer beside what was asked: the org's time and how much of its allowance is used. */
+  #note({ answer }: CallFacts): void {
+    this.budget.heard(answer?.headers.get("sforce-limit-info") ?? null);
     const time = Date.parse(answer?.headers.get("date") ?? "");
     if (!Number.isNaN(time)) this.#clockAheadMs = time - this.#options.now();
   }
 }
 
-function compositeAnswers(answer: unknown, size: number, what: string): readonly { readonly httpStatusCode: number; readonly body: unknown }[] {
-  const { compositeResponse } = answer as { compositeResponse?: unknown }; // looked at next
-  if (!Array.isArray(compositeResponse) || compositeResponse.length !== size)
-    throw new ConnectorError("PROTOCOL", { message: `Salesforce did not answer each part of a composite (${what}).` });
-  return compositeResponse as { httpStatusCode: number; body: unknown }[]; // the documented shape; bodies are judged one by one
-}
-
-function pageOf(body: unknown, what: string): Page {
-  if (isPage(body)) return body;
-  throw new ConnectorError("PROTOCOL", { message: `Salesforce's answer holds no records (${what}).` });
-}
-
-function isPage(value: unknown): value is Page {
-  return typeof value === "object" && value !== null && "records" in value && Array.isArray(value.records) && "done" in value;
+function notJson({ what, write }: Call): ConnectorError {
+  return new ConnectorError("PROTOCOL", { message: `Salesforce answered something that is not JSON when asked to ${what}.`, uncertain: write });
 }

@@ -1,15 +1,25 @@
 import type { Comment, Person } from "../connector.ts";
-import type { SoqlRecord } from "./client.ts";
+import type { SoqlRecord } from "./queries.ts";
+import type { SalesforceObject } from "./schema.ts";
 import { list } from "./soql.ts";
 import { isoInstant } from "./values.ts";
 
-const stamps = ["CreatedById", "CreatedBy.Name", "CreatedBy.Email", "CreatedBy.Username", "CreatedDate", "LastModifiedDate"];
-export const caseCommentColumns: readonly string[] = ["Id", "CommentBody", "IsPublished", ...stamps];
-export const replyColumns: readonly string[] = ["Id", "CommentBody", ...stamps];
+const stamps = ["CreatedById", "CreatedBy.Name", "CreatedBy.Email", "CreatedBy.Username", "CreatedDate"];
+export const caseCommentColumns: readonly string[] = ["Id", "CommentBody", "IsPublished", ...stamps, "LastModifiedDate"];
 
-/** The statement that reads the feeds of many records: posts, with their replies where a sub-select is given. Only orgs with communities have a visibility to read. */
-export function feedStatement(parentIds: readonly string[], withVisibility: boolean, replies: readonly string[]): string {
-  const columns = ["Id", "ParentId", "Body", ...(withVisibility ? ["Visibility"] : []), ...stamps, ...replies];
+/**
+ * The columns of a post or a reply. When it was edited stands in a field of its own [D]: replies have no `LastModifiedDate` [K], and that of a
+ * post moves with each reply. Only orgs with communities have a visibility to read.
+ */
+export function feedColumns(body: "Body" | "CommentBody", object: SalesforceObject | undefined): readonly string[] {
+  const held = (name: string) => object?.byName.has(name) ?? false;
+  const edited = ["LastEditDate", "LastModifiedDate"].find(held);
+  return ["Id", body, ...(body === "Body" && held("Visibility") ? ["Visibility"] : []), ...stamps, ...(edited === undefined ? [] : [edited])];
+}
+
+/** The statement that reads the feeds of many records: posts, with their replies where a sub-select is given. */
+export function feedStatement(parentIds: readonly string[], columnsOfPosts: readonly string[], replies: readonly string[]): string {
+  const columns = ["ParentId", ...columnsOfPosts, ...replies];
   return `SELECT ${columns.join(", ")} FROM FeedItem WHERE ParentId IN ${list(parentIds)} AND Type IN ('TextPost', 'ContentPost', 'LinkPost') ORDER BY CreatedDate, Id`;
 }
 
@@ -49,6 +59,6 @@ function comment(record: SoqlRecord, body: unknown, internal: boolean): Comment 
     internal,
     author: creatorOf(record),
     created: isoInstant(String(record.CreatedDate)),
-    updated: isoInstant(String(record.LastModifiedDate)),
+    updated: isoInstant(String(record.LastEditDate ?? record.LastModifiedDate ?? record.CreatedDate)),
   };
 }

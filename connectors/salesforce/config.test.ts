@@ -9,8 +9,10 @@ describe("the configuration of an org", () => {
       url: "https://acme.my.salesforce.com",
       apiVersion: "60.0",
       auth,
+      assignmentRules: true,
       markerField: "Isobridge_Marker__c",
       comments: "CaseComment",
+      emails: "internal",
       overlapSeconds: 10,
       allowHttp: false,
     });

@@ -241,7 +241,7 @@ describe("a write", () => {
     expect(entities.map((outcome) => outcome.ok && outcome.entity.fields.Subject)).toEqual(operations.flatMap((_, i) => (i === 102 ? [] : [`${i}`])));
   });
 
-  it("of many kinds on two records keeps the order on each and needs one call per kind", async () => {
+  it("of many kinds on two records keeps the order on each, in one call, and one more reads back what was kept", async () => {
     const [a, b] = [await createCase(connector), await createCase(connector)];
     const before = connector.calls();
     const outcomes = await connector.write([
@@ -253,7 +253,7 @@ describe("a write", () => {
       { kind: "update", ref: a, fields: { Subject: "last" } },
     ]);
     expect(outcomes.every(({ ok }) => ok)).toBe(true);
-    expect(connector.calls() - before).toBe(3);
+    expect(connector.calls() - before).toBe(2);
     expect(await read(a)).toMatchObject({ fields: { Subject: "last" }, comments: [{ body: "one" }], internalComments: [{ body: "two" }] });
     expect(await read(b)).toMatchObject({ fields: { Subject: "other" }, comments: [{ body: "three" }] });
   });
@@ -362,6 +362,22 @@ describe("Chatter", () => {
     expect((await read(ref)).comments[0]).toMatchObject({ id: idOf(post), body: "edited" });
   });
 
+  it("says when a post or a reply was edited, which is not when somebody replied", async () => {
+    const server = org.simulator.server;
+    const stop = (time: string) => server.clock.set({ frozenAt: Date.parse(time) });
+    stop("2026-05-01T10:00:00Z");
+    const [created] = await connector.write([{ kind: "create", entityType: "Account", fields: { Name: "Acme" }, marker: "a" }]);
+    const ref = { type: "Account", id: idOf(created) };
+    const [post] = await connector.write([{ kind: "addComment", ref, body: "post", internal: false, marker: "" }]);
+    stop("2026-05-01T11:00:00Z");
+    const reply = await human("POST", "/sobjects/FeedComment", { FeedItemId: idOf(post), CommentBody: "reply" });
+    const updated = async () => (await read(ref)).comments.map((comment) => comment.updated.slice(11, 16));
+    expect(await updated()).toEqual(["10:00", "11:00"]);
+    stop("2026-05-01T12:00:00Z");
+    await human("PATCH", `/sobjects/FeedComment/${reply.body.id}`, { CommentBody: "edited" });
+    expect(await updated()).toEqual(["10:00", "12:00"]);
+  });
+
   it("without a choice of visibility refuses internal comments, rather than to show them", async () => {
     org.simulator.org.schema.removeField("FeedItem", "Visibility");
     const [created] = await connector.write([{ kind: "create", entityType: "Account", fields: { Name: "Acme" }, marker: "a" }]);
@@ -413,6 +429,38 @@ describe("the schema", () => {
     expect(connector.calls()).toBe(before);
     await expect(connector.describe("Nonsense")).rejects.toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining("“Nonsense”") });
     await expect(connector.describe("../limits")).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
+  it("whose users hide their addresses, or whose files their checksums, is read without those, and asked once what it refuses", async () => {
+    const ref = await createCase(connector);
+    await connector.write([
+      { kind: "addComment", ref, body: "c", internal: false, marker: "" },
+      { kind: "addAttachment", ref, filename: "a.txt", mimetype: "text/plain", filesize: 1, open: bytes("x"), marker: "f" },
+    ]);
+    const { schema } = org.simulator.org;
+    for (const [object, field] of [
+      ["User", "Email"],
+      ["User", "Username"],
+      ["ContentVersion", "Checksum"],
+      ["ContentVersion", "PathOnClient"],
+    ] as const)
+      schema.removeField(object, field);
+    const entity = await read(ref);
+    expect(entity.comments).toMatchObject([{ body: "c", author: { displayName: "Isobridge Integration" } }]);
+    expect(entity.comments[0]?.author).not.toHaveProperty("email");
+    expect(entity.attachments).toMatchObject([{ filename: "a.txt", filesize: 1 }]);
+    const before = connector.calls();
+    await Promise.all([read(ref), read(ref)]);
+    expect(connector.calls() - before).toBe(2);
+  });
+
+  it("that tells of no children at all has those that every org's cases have [K]", async () => {
+    const { body } = await human("GET", "/sobjects/Case/describe");
+    const path = "/sobjects/Case/describe$";
+    org.simulator.server.faults.arm({ path, times: 0, effect: { kind: "status", status: 200, body: { ...body, childRelationships: [] } } });
+    const ref = await createCase(connector);
+    await connector.write([{ kind: "addComment", ref, body: "c", internal: true, marker: "" }]);
+    expect((await read(ref)).internalComments).toMatchObject([{ body: "c" }]);
   });
 
   it("that changed behind our back is learnt again", async () => {

@@ -240,7 +240,7 @@ describe("a write", () => {
     ["an outage", { kind: "status", status: 503, body: "" }],
   ] as const)("whose answer is %s is uncertain, and a create is never repeated", async (_, effect) => {
     await connector.describe("Case");
-    arm({ method: "POST", path: "/composite/sobjects", times: 0, effect });
+    arm({ path: "/composite/sobjects", times: 0, effect });
     const outcomes = await connector.write([create("m1"), create("m2")]);
     expect(outcomes.map((outcome) => !outcome.ok && outcome.error.uncertain)).toEqual([true, true]);
     expect(requests("/composite/sobjects")).toBe(1);
@@ -283,8 +283,8 @@ describe("a lost write", () => {
 
   it("that is a create is found by its marker, or surely not there", async () => {
     await connector.describe("Case");
-    arm({ method: "POST", path: "/composite/sobjects", effect: { kind: "lost-reply" } });
-    arm({ method: "POST", path: "/composite/sobjects", effect: { kind: "reset" } });
+    arm({ path: "/composite/sobjects", effect: { kind: "lost-reply" } });
+    arm({ path: "/composite/sobjects", effect: { kind: "reset" } });
     const [there, never] = [create("there"), create("never")] as [Extract<WriteOperation, { kind: "create" }>, Extract<WriteOperation, { kind: "create" }>];
     await connector.write([there]);
     await connector.write([never]);
@@ -426,16 +426,67 @@ describe("an org that offers less", () => {
     const none = { httpStatusCode: 200, body: { totalSize: 0, done: true, records: [] } };
     const [noPath, noObject] = ["NOT_FOUND", "INVALID_TYPE"].map((code) => ({ httpStatusCode: code === "NOT_FOUND" ? 404 : 400, body: gone(code).body }));
     const answers = (...compositeResponse: unknown[]) => missing("/composite$", { kind: "status", status: 200, body: { compositeResponse } });
-    answers(none, noPath, noObject);
+    const nothing = { httpStatusCode: 200, body: { deletedRecords: [], latestDateCovered: new Date().toISOString() } };
+    answers(none, noPath, noObject, none, nothing);
     expect((await connector.poll(watch, undefined, 10, since)).changes.map((change) => change.ref)).toEqual([ref]);
     org.simulator.server.faults.clear();
-    answers(noObject, none, none);
+    answers(noObject, none, none, none, nothing);
     expect(await failureOf(connector.poll(watch, undefined, 10, since))).toMatchObject({ code: "BAD_REQUEST", platformCode: "INVALID_TYPE" });
     org.simulator.server.faults.clear();
-    answers(noPath, none, none);
+    answers(noPath, none, none, none, nothing);
+    missing("/query", gone("NOT_FOUND", 404));
     const before = requests("/composite");
     for (let i = 0; i < 2; i++) expect((await failureOf(connector.poll(watch, undefined, 10, since))).code).toBe("NOT_FOUND_OR_HIDDEN");
     expect(requests("/composite") - before).toBe(2);
+  });
+
+  it("whose composites take nothing but queries is asked for deleted records by calls of their own, now and then", async () => {
+    const ref = await filled(connector);
+    const refusal = { kind: "status", status: 400, body: [{ errorCode: "INVALID_INPUT", message: "not supported in a composite" }] } as const;
+    org.simulator.server.faults.arm({ path: "/composite$", effect: refusal });
+    const first = await connector.poll(watch, undefined, 10, since);
+    expect(first.changes.map((change) => change.ref)).toEqual([ref]);
+    org.simulator.server.faults.clear();
+    const lists = requests("/deleted?");
+    await connector.poll(watch, first.cursor, 10);
+    expect(requests("/deleted?")).toBe(lists);
+  });
+
+  it("whose composites take no collections is written to call by call, and remembered so", async () => {
+    const [a, b] = [await createCase(connector), await createCase(connector)];
+    const refusal = { kind: "status", status: 400, body: [{ errorCode: "INVALID_INPUT", message: "not supported in a composite" }] } as const;
+    org.simulator.server.faults.arm({ path: "/composite$", times: 0, effect: refusal });
+    const work = [addComment(a, "one"), { kind: "update", ref: b, fields: { Subject: "x" } }, addComment(a, "two")] as const;
+    for (let i = 0; i < 2; i++) expect((await connector.write(work)).every(({ ok }) => ok)).toBe(true);
+    expect(requests("/composite") - requests("/composite/sobjects")).toBe(1);
+  });
+
+  it("that shows e-mails but not all of their fields is read without them", async () => {
+    const ref = await filled(connector);
+    const refused = {
+      kind: "status",
+      status: 400,
+      body: [{ errorCode: "INVALID_FIELD", message: "No such column 'HtmlBody' on entity 'EmailMessage'." }],
+    } as const;
+    org.simulator.server.faults.arm({ path: "HtmlBody", times: 0, effect: refused });
+    const entity = await readOne(org.connector(), ref);
+    expect(entity.comments).toHaveLength(2);
+  });
+
+  it("that does not list links by a condition on their records is polled without them, and new files are noticed all the same", async () => {
+    const body = [{ errorCode: "MALFORMED_QUERY", message: "Implementation restriction: ContentDocumentLink requires a filter by a single Id" }];
+    arm({ path: "/composite$", times: 0, effect: { kind: "status", status: 404, body: [{ errorCode: "NOT_FOUND", message: "no composites" }] } });
+    arm({ path: "FROM%20ContentDocumentLink%20WHERE%20LinkedEntityId%20IN%20\\(SELECT", times: 0, effect: { kind: "status", status: 400, body } });
+    const asks = () => org.simulator.server.requests.filter(({ path }) => path.includes("LinkedEntityId%20IN%20(SELECT")).length;
+    const watch = { entityType: "Case", query: "Status = 'New'" };
+    const { cursor } = await connector.poll(watch, undefined, 10);
+    const ref = await createCase(connector);
+    const first = await connector.poll(watch, cursor, 10);
+    expect(first.changes.map((change) => change.ref.id)).toEqual([ref.id]);
+    const file = { kind: "addAttachment", ref, filename: "a.txt", mimetype: "text/plain", filesize: 1, open: bytes("x"), marker: "f" } as const;
+    expect((await connector.write([file]))[0]?.ok).toBe(true);
+    expect((await connector.poll(watch, first.cursor, 10)).changes.map((change) => change.ref.id)).toEqual([ref.id]);
+    expect(asks()).toBe(1);
   });
 
   it("is asked for composites again after a while", async () => {
@@ -473,10 +524,11 @@ describe("an org that offers less", () => {
     expect((await connector.read(refs)).every(({ ok }) => ok)).toBe(true);
   });
 
-  it("is healthy without limits and without its list of versions, and says what is lost", async () => {
+  it("is healthy without limits and without its list of versions: each answer says how many calls are left", async () => {
     missing("/services/data/?$");
     missing("/limits$", gone("INSUFFICIENT_ACCESS", 403));
-    expect((await connector.check()).problems).toEqual([expect.stringContaining("may not read the limits")]);
+    expect((await connector.check()).problems).toEqual([]);
+    expect(connector.allowance?.()?.max).toBe(15_000);
     expect((await connector.poll(watch, undefined, 10)).changes).toEqual([]);
     const big = Buffer.alloc(5_000_001);
     const ref = await createCase(connector);
@@ -564,7 +616,7 @@ describe("an org that offers less", () => {
     expect(removals.map(({ ok }) => ok)).toEqual([true, true]);
     const [deleted, again] = [await connector.write([{ kind: "delete", ref }]), await connector.write([{ kind: "delete", ref }])];
     expect([deleted, again]).toEqual([[{ ok: true, id: ref.id }], [{ ok: true, id: ref.id }]]);
-    expect(requests("/composite/sobjects")).toBe(1);
+    expect(requests("/composite/sobjects")).toBe(2);
   });
 
   it("without collections leaves unsent what follows an outage, and calls only the lost one uncertain", async () => {

@@ -6,8 +6,9 @@ const checksumAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
  */
 export function salesforceId(text: string): string | undefined {
   if (!/^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$/.test(text)) return undefined;
-  const id = text.slice(0, 15);
-  return id + [0, 5, 10].map((start) => checksumAlphabet[capitalBits(id.slice(start, start + 5))]).join("");
+  // The last three are the platform's to choose: what it gave is given back to it.
+  if (text.length === 18) return text;
+  return text + [0, 5, 10].map((start) => checksumAlphabet[capitalBits(text.slice(start, start + 5))]).join("");
 }
 
 function capitalBits(five: string): number {

@@ -1,9 +1,9 @@
 import type { LostWrite } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { versionFields } from "./attachments.ts";
-import type { SoqlRecord, Statement } from "./client.ts";
 import { salesforceId } from "./id.ts";
 import { ownUserId } from "./own-user.ts";
+import type { SoqlRecord, Statement } from "./queries.ts";
 import type { Reader } from "./read.ts";
 import { roomsOf } from "./rooms.ts";
 import type { SalesforceObject } from "./schema.ts";
@@ -97,7 +97,7 @@ async function addedComment(
   { ref, body }: Extract<LostWrite["operation"], { kind: "addComment" }>,
   byUs: string,
 ): Promise<Search> {
-  const { comments } = roomsOf(await schemas.object(ref.type), config.comments);
+  const { comments } = roomsOf(await schemas.object(ref.type), config);
   const [type, field] = comments.kind === "caseComments" ? ["CaseComment", "CommentBody"] : ["FeedItem", "Body"];
   const parent = salesforceId(ref.id) ?? ref.id;
   const soql = `SELECT Id, ${field} FROM ${type} WHERE ParentId IN ${list([parent])} AND ${byUs} ORDER BY CreatedDate, Id LIMIT ${mostCandidates}`;

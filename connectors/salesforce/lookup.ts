@@ -2,7 +2,7 @@ import type { Condition, Entity, EntityRef, Person } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { salesforceId } from "./id.ts";
 import { type Reader, readFields } from "./read.ts";
-import { conditionText, quoted } from "./soql.ts";
+import { conditionText, list, quoted } from "./soql.ts";
 
 /** Records that meet all conditions, oldest first, fields only. */
 export async function findRecords(reader: Reader, type: string, conditions: readonly Condition[], limit: number): Promise<readonly Entity[]> {
@@ -34,6 +34,15 @@ export async function findByKey({ client, schemas }: Reader, type: string, key: 
   );
   if (rows.length > 1) throw new ConnectorError("DUPLICATE", { message: `Several records of ${type} are called “${key}”; use the id.` });
   return typeof rows[0]?.Id === "string" ? { type: object.name, id: rows[0].Id } : undefined;
+}
+
+/** Those of some ids, as they are given, whose records this account can see. */
+export async function visibleIds({ client }: Reader, type: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const wanted = [...new Set(ids.flatMap((id) => salesforceId(id) ?? []))];
+  const seen = new Set<unknown>();
+  for (let i = 0; i < wanted.length; i += 200)
+    for (const { Id } of await client.query(`SELECT Id FROM ${type} WHERE Id IN ${list(wanted.slice(i, i + 200))}`, `look for ${type}`)) seen.add(Id);
+  return new Set(ids.filter((id) => seen.has(salesforceId(id))));
 }
 
 /** An active user by e-mail or username; of several with the same address the oldest. Nobody is found where this account may not see users, which `check` reports. */

@@ -2,26 +2,32 @@ import { createHash } from "node:crypto";
 import type { Comment, Entity, EntityRef, Json, ReadOutcome } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { fileAttachments, oldAttachment } from "./attachments.ts";
-import { childrenIn, joined, mindsSubSelects, ownStatement, replies, subSelect } from "./children.ts";
-import type { SalesforceClient, SoqlRecord, Statement } from "./client.ts";
-import { caseComment, childrenOf, feedComments, feedStatement } from "./comments.ts";
+import { type Children, childrenIn, joined, mindsSubSelects, ownStatement, repliesOf, subSelect } from "./children.ts";
+import type { SalesforceClient } from "./client.ts";
+import { caseComment, childrenOf, feedColumns, feedComments, feedStatement } from "./comments.ts";
 import type { SalesforceConfig } from "./config.ts";
+import { emailComments } from "./emails.ts";
 import { salesforceId } from "./id.ts";
+import type { SoqlRecord, Statement } from "./queries.ts";
 import { type Rooms, roomsOf } from "./rooms.ts";
 import { isShown, type SalesforceField, type SalesforceObject, type Schemas } from "./schema.ts";
 import { list } from "./soql.ts";
 import { displayPath, readValue } from "./values.ts";
+import type { Lookahead } from "./watch-rows.ts";
 
 export interface Reader {
   readonly client: SalesforceClient;
   readonly schemas: Schemas;
   readonly config: SalesforceConfig;
+  readonly lookahead: Lookahead;
 }
 
 /** Most records of one statement: 200 ids take about 5 KB. */
 const batchSize = 200;
 /** A statement reaches at most 55 parents [K]; comments and files need a few. */
 const mostParents = 40;
+/** A statement is made again so often: each time it leaves out one thing that was refused, which is then remembered. */
+const mostTries = 12;
 /** Change with each look, not with each save. */
 const volatileFields = new Set(["LastViewedDate", "LastReferencedDate"]);
 
@@ -47,7 +53,7 @@ export async function readWhole(reader: Reader, type: string, ids: readonly stri
   if (ids.length === 0) return [];
   try {
     return await withLiveSchema(reader, type, async (object) => {
-      const rooms = roomsOf(object, reader.config.comments);
+      const rooms = roomsOf(object, reader.config);
       const { records, posts } = await withChildren(reader, object, rooms, ids, condition);
       const postsByParent = Map.groupBy(posts, ({ ParentId }) => ParentId);
       const instance = await reader.client.instanceUrl();
@@ -71,28 +77,38 @@ async function withChildren(reader: Reader, object: SalesforceObject, rooms: Roo
   const records = (more: readonly string[]): Statement => ({
     soql: `SELECT ${[...columns(reader, object), ...more].join(", ")} FROM ${object.name} WHERE ${where}`,
   });
-  const children = childrenIn(rooms);
+  const allowed = (child: Children): Children => ({ ...child, columns: schemas.allowed(child.object, child.columns) });
+  const children = childrenIn(rooms)
+    .filter(({ object: child }) => child !== "EmailMessage" || !client.absences.has(child))
+    .map(allowed);
   const withFeed = rooms.comments.kind === "feed";
-  const withVisibility = withFeed && ((await schemas.optional("FeedItem"))?.byName.has("Visibility") ?? false);
-  const feed = (more: readonly string[]): Statement[] => (withFeed ? [{ soql: feedStatement(ids, withVisibility, more), optional: "FeedItem" }] : []);
+  const described = async (type: string) => (withFeed ? await schemas.optional(type) : undefined);
+  const posts = schemas.allowed("FeedItem", feedColumns("Body", await described("FeedItem")));
+  const replies = allowed(repliesOf(await described("FeedComment")));
+  const feed = (more: readonly string[]): Statement[] => (withFeed ? [{ soql: feedStatement(ids, posts, more), optional: "FeedItem" }] : []);
 
   const together = async (): Promise<Whole> => {
-    const [found = [], posts = []] = await client.queries([records(children.map(subSelect)), ...feed([subSelect(replies)])], what);
+    const [found = [], feeds = []] = await client.queries([records(children.map(subSelect)), ...feed([subSelect(replies)])], what);
     for (const { object: child } of children) client.absences.saw(child);
-    return { records: found, posts };
+    return { records: found, posts: feeds };
   };
   const apart = async (): Promise<Whole> => {
     const parts = withFeed ? [replies, ...children] : children;
     const [found = [], ...rest] = await client.queries([records([]), ...parts.map((part) => ownStatement(part, ids)), ...feed([])], what);
     const own = withFeed ? 1 : 0;
-    const posts = withFeed ? joined(rest.at(-1) ?? [], [replies], rest.slice(0, 1)) : [];
-    return { records: joined(found, children, rest.slice(own)), posts };
+    const feeds = withFeed ? joined(rest.at(-1) ?? [], [replies], rest.slice(0, 1)) : [];
+    return { records: joined(found, children, rest.slice(own)), posts: feeds };
   };
   const thing = `sub-selects of ${object.name}`;
   if (client.absences.has(thing)) return await apart();
   try {
     return await together();
   } catch (refusal) {
+    // E-mails whose fields are not all for this account are not read: comments alone are better than nothing.
+    if (isEmailRefusal(refusal) && children.some(({ object: child }) => child === "EmailMessage") && !client.absences.wasThere("EmailMessage")) {
+      client.absences.note("EmailMessage");
+      return await withChildren(reader, object, rooms, ids, condition);
+    }
     if (!mindsSubSelects(refusal, withFeed ? [replies, ...children] : children)) throw refusal;
     const found = await apart().catch((error: unknown) => {
       // Refused in any form: the statement itself is wrong, as the first refusal says.
@@ -103,31 +119,44 @@ async function withChildren(reader: Reader, object: SalesforceObject, rooms: Roo
   }
 }
 
+function isEmailRefusal(error: unknown): boolean {
+  return error instanceof ConnectorError && /^INVALID_(FIELD|TYPE)$/.test(error.platformCode ?? "") && /\bEmailMessages?\b/.test(error.message);
+}
+
 /** Records by a condition, fields only: their comments and files are left empty. */
 export async function readFields(reader: Reader, type: string, condition: string, limit: number): Promise<Entity[]> {
   return await withLiveSchema(reader, type, async (object) => {
     const soql = `SELECT ${columns(reader, object).join(", ")} FROM ${type}${condition === "" ? "" : ` WHERE ${condition}`} ORDER BY CreatedDate, Id LIMIT ${limit}`;
     const records = await reader.client.query(soql, `look up ${type}`);
     const instance = await reader.client.instanceUrl();
-    const noRooms: Rooms = { comments: { kind: "none" }, files: undefined, oldAttachments: undefined };
+    const noRooms: Rooms = { comments: { kind: "none" }, emails: undefined, files: undefined, oldAttachments: undefined };
     return records.map((record) => entityOf(reader, object, noRooms, record, [], instance));
   });
 }
 
-/** Runs a query made from descriptions, and makes it again where it turns out that they are old or that a parent has no `Name`. */
+/** Runs a query made from descriptions, and makes it again where it turns out that they are old, that a parent has no `Name`, or that what is not needed is hidden. */
 async function withLiveSchema<T>(reader: Reader, type: string, run: (object: SalesforceObject) => Promise<T>): Promise<T> {
+  const met = new Set<string>();
+  const isFirst = (thing: string) => met.size < met.add(thing).size;
+  let stale = 0;
   for (let tried = 1; ; tried++) {
     try {
       return await run(await reader.schemas.object(type));
     } catch (error) {
-      const [, column, entity] = error instanceof ConnectorError ? (/No such column '(\w+)' on entity '(\w+)'/.exec(error.message) ?? []) : [];
-      if (entity === undefined || tried > 5) throw error;
-      if (column === "Name" && entity !== type) await reader.schemas.learnName(entity);
-      else {
-        reader.schemas.forget(type);
-        reader.schemas.forget(entity);
+      if (!(error instanceof ConnectorError) || tried > mostTries) throw error;
+      const [, relationship] = /Didn't understand relationship '(\w+)' in field path/.exec(error.message) ?? [];
+      const [, column = "", entity] = /No such column '(\w+)' on entity '(\w+)'/.exec(error.message) ?? [];
+      const isNew = isFirst(`${relationship ?? entity}.${column}`);
+      if (relationship !== undefined && isNew && reader.schemas.refuseRelationship(relationship)) continue;
+      if (entity === undefined) throw error;
+      if (column === "Name" && entity !== type && isNew) {
+        await reader.schemas.learnName(entity);
+        continue;
       }
-      if (tried > 2 && column !== "Name") throw error;
+      if (entity !== type && isFirst(`without ${entity}.${column}`) && reader.schemas.refuseColumn(entity, column)) continue;
+      reader.schemas.forget(type);
+      reader.schemas.forget(entity);
+      if (++stale > 2) throw error;
     }
   }
 }
@@ -140,7 +169,7 @@ function columns({ schemas }: Reader, object: SalesforceObject): string[] {
     displayPath(field, nameOf) ?? "",
     ...((field.referenceTo?.length ?? 0) > 1 ? [`${field.relationshipName}.Type`] : []),
   ]);
-  return [...fields.map(({ name }) => name), ...paths];
+  return [...fields.map(({ name }) => name), ...schemas.allowed(object.name, paths)];
 }
 
 function entityOf(
@@ -154,9 +183,11 @@ function entityOf(
   const shown = [...object.byName.values()].filter(isShown);
   const fields: Record<string, Json> = Object.fromEntries(shown.map((field) => [field.name, readValue(record, field, (type) => schemas.nameOf(type))]));
   const display = Object.fromEntries(shown.flatMap((field) => labelOf(field, fields[field.name])));
-  const all = oldestFirst(
-    rooms.comments.kind === "caseComments" ? childrenOf(record, rooms.comments.relationship).map(caseComment) : posts.flatMap(feedComments),
-  );
+  const emails = rooms.emails === undefined ? [] : childrenOf(record, rooms.emails);
+  const all = oldestFirst([
+    ...(rooms.comments.kind === "caseComments" ? childrenOf(record, rooms.comments.relationship).map(caseComment) : posts.flatMap(feedComments)),
+    ...emails.flatMap((email) => emailComments(email, config.emails === "internal")),
+  ]);
   const files = rooms.files === undefined ? [] : childrenOf(record, rooms.files).flatMap(fileAttachments);
   const old = rooms.oldAttachments === undefined ? [] : childrenOf(record, rooms.oldAttachments).map(oldAttachment);
   const attachments = [...files, ...old].toSorted((a, b) => (a.created === b.created ? (a.id < b.id ? -1 : 1) : a.created < b.created ? -1 : 1));

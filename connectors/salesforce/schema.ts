@@ -2,11 +2,12 @@ import { z } from "zod";
 import type { EntitySchema, FieldSchema, FieldType } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { isMissingObject } from "./absence.ts";
+import { assertVersion } from "./api-version.ts";
 import type { SalesforceClient } from "./client.ts";
 
 const field = z.object({
   name: z.string(),
-  label: z.string(),
+  label: z.string().default(""),
   type: z.string(),
   length: z.number().default(0),
   scale: z.number().default(0),
@@ -18,6 +19,7 @@ const field = z.object({
   autoNumber: z.boolean().default(false),
   custom: z.boolean().default(false),
   nameField: z.boolean().default(false),
+  externalId: z.boolean().default(false),
   filterable: z.boolean().default(true),
   htmlFormatted: z.boolean().default(false),
   deprecatedAndHidden: z.boolean().default(false),
@@ -34,9 +36,14 @@ export type SalesforceField = z.infer<typeof field>;
 
 const description = z.object({
   name: z.string(),
-  label: z.string(),
+  label: z.string().default(""),
   keyPrefix: z.string().nullish(),
   feedEnabled: z.boolean().default(false),
+  createable: z.boolean().default(true),
+  updateable: z.boolean().default(true),
+  deletable: z.boolean().default(true),
+  /** Whether the platform lists what was deleted of it. */
+  replicateable: z.boolean().default(true),
   fields: z.array(field),
   childRelationships: z.array(z.object({ childSObject: z.string(), field: z.string(), relationshipName: z.string().nullish() })).default([]),
 });
@@ -50,6 +57,10 @@ export interface SalesforceObject extends z.infer<typeof description> {
 
 /** How long a description is believed. */
 const freshMs = 300_000;
+/** How long what was refused is not asked for again. */
+const refusedMs = 3_600_000;
+/** What a record is no poorer without than by a name or an address: administrators hide the personal data of users [K]. */
+const dispensable = new Set(["Name", "Type", "Email", "Username", "PathOnClient", "Checksum", "ContentType", "LastModifiedDate", "LastEditDate"]);
 /** Standard objects whose name is not called `Name` [K]; others are asked when a query fails. */
 const knownNames: Readonly<Record<string, string>> = {
   Case: "CaseNumber",
@@ -70,6 +81,7 @@ export class Schemas {
   readonly #now: () => number;
   readonly #objects = new Map<string, { readonly at: number; readonly object: Promise<SalesforceObject> }>();
   readonly #names = new Map<string, string>(Object.entries(knownNames));
+  readonly #refused = new Map<string, number>();
 
   constructor(client: SalesforceClient, now: () => number) {
     this.#client = client;
@@ -106,6 +118,34 @@ export class Schemas {
     return this.#names.get(type) ?? "Name";
   }
 
+  /** Leaves out of the columns of an object, as of parents behind a dot, what was refused before. */
+  allowed(type: string, columns: readonly string[]): readonly string[] {
+    return columns.filter((column) => {
+      const path = column.split(".");
+      const last = path.at(-1) ?? "";
+      if (path.length === 1) return !this.#isRefused(`${type}.${last}`);
+      return !this.#isRefused(`*.${last}`) && !path.slice(0, -1).some((relationship) => this.#isRefused(`${relationship}.*`));
+    });
+  }
+
+  /** Takes note that an object, read as a child or a parent, does not show a column; false where nothing goes without it. */
+  refuseColumn(type: string, column: string): boolean {
+    if (!dispensable.has(column)) return false;
+    for (const name of [type, "*"]) this.#refused.set(`${name}.${column}`, this.#now());
+    return true;
+  }
+
+  /** The same of a relationship to a parent; the document of a file is what it is known by. */
+  refuseRelationship(name: string): boolean {
+    if (name === "ContentDocument") return false;
+    this.#refused.set(`${name}.*`, this.#now());
+    return true;
+  }
+
+  #isRefused(name: string): boolean {
+    return this.#now() - (this.#refused.get(name) ?? Number.NEGATIVE_INFINITY) < refusedMs;
+  }
+
   /** Learns the name field of a type that turned out to have none called `Name`. */
   async learnName(type: string): Promise<void> {
     this.#names.set(type, (await this.optional(type))?.nameField ?? "Id");
@@ -117,7 +157,10 @@ export class Schemas {
     try {
       answer = await this.#client.data({ method: "GET", path: `/sobjects/${type}/describe`, what: `describe ${type}`, write: false, repeatable: true });
     } catch (error) {
-      throw error instanceof ConnectorError && error.code === "NOT_FOUND_OR_HIDDEN" ? unknownType(type) : error;
+      if (!(error instanceof ConnectorError) || error.code !== "NOT_FOUND_OR_HIDDEN") throw error;
+      // An unknown version is answered like an unknown object.
+      await assertVersion(this.#client);
+      throw unknownType(type);
     }
     const parsed = description.safeParse(answer);
     if (!parsed.success) throw new ConnectorError("PROTOCOL", { message: `Salesforce described ${type} in a form that it does not have.` });
@@ -133,7 +176,7 @@ export function entitySchema(
 ): EntitySchema {
   const fields = [...object.byName.values()].filter(isShown).map(fieldSchema);
   const statusField = object.byName.get("Status")?.type === "picklist" ? "Status" : undefined;
-  return { entityType: object.name, label: object.label, fields, ...(statusField !== undefined && { statusField }), sampled: false, ...rooms };
+  return { entityType: object.name, label: object.label || object.name, fields, ...(statusField !== undefined && { statusField }), sampled: false, ...rooms };
 }
 
 /** Bytes and compounds are not fields of a replica: the parts of an address are there on their own. */
@@ -146,7 +189,7 @@ function fieldSchema(field: SalesforceField): FieldSchema {
   const isChoice = field.type === "picklist" || field.type === "multipicklist" || field.type === "combobox";
   return {
     name: field.name,
-    label: field.label,
+    label: field.label || field.name,
     type: fieldType(field),
     custom: field.custom,
     nullable: field.nillable,

@@ -94,6 +94,7 @@ function field(type: string): SalesforceField {
     autoNumber: false,
     custom: false,
     nameField: false,
+    externalId: false,
     filterable: true,
     htmlFormatted: false,
     deprecatedAndHidden: false,

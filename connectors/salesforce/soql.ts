@@ -2,6 +2,7 @@ import type { Condition, Json } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { salesforceId } from "./id.ts";
 import type { SalesforceField } from "./schema.ts";
+import { timeOf } from "./values.ts";
 
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f" };
 
@@ -55,7 +56,7 @@ function literal(value: Json, field: SalesforceField): string {
       if ((typeof value === "number" || typeof value === "string") && Number.isFinite(Number(value))) return String(Number(value));
       break;
     case "datetime":
-      if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return instant(value);
+      if (typeof value === "string" && !Number.isNaN(timeOf(value))) return instant(new Date(timeOf(value)).toISOString());
       break;
     case "date":
       if (typeof value === "string" && !Number.isNaN(Date.parse(value))) return value.slice(0, 10);

@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { Transport } from "jsforce/lib/transport.js";
 import type { HttpRequest, HttpRequestOptions, HttpResponse } from "jsforce/lib/types/common.js";
 import { StreamPromise } from "jsforce/lib/util/promise.js";
@@ -13,6 +13,8 @@ export interface CallFacts {
   readonly write: boolean;
   /** Filled with what the platform answered, which jsforce does not hand out. */
   answer?: { readonly status: number; readonly headers: Headers };
+  /** Set where the body says to be JSON and is a text in quotes, which jsforce gives in the same form as one that it could not read. */
+  quoted?: boolean;
 }
 
 export type CallOptions = HttpRequestOptions & { readonly call?: CallFacts };
@@ -32,6 +34,7 @@ export class FetchTransport extends Transport {
   calls = 0;
   readonly #timeoutMs: number;
   readonly #redact: (text: string) => string;
+  readonly #deadlines = new WeakMap<Response, Deadline>();
 
   constructor(timeoutMs: number, redact: (text: string) => string) {
     super();
@@ -51,14 +54,37 @@ export class FetchTransport extends Transport {
     const type = response.headers.get("content-type") ?? "";
     const html = type.startsWith("text/html");
     // A refused sign-in has shapes of its own, and SOAP reports it with 500: what is no outage is left to the session.
-    const refusedSignIn = call === undefined && (response.status < 500 || type.startsWith("text/xml"));
+    const refusedSignIn = call === undefined && response.status !== 429 && (response.status < 500 || type.startsWith("text/xml"));
     if ((response.status < 300 || (refusedSignIn && response.status >= 400)) && !html) return response;
     const facts = call ?? { what: "sign in", write: false };
     const text = await this.#text(response, request, call);
-    if (html && response.status < 500) throw this.#foreign(facts, response.status, "a web page instead of data");
-    if (response.status > 300 && response.status < 400) throw this.#foreign(facts, response.status, "a redirect");
+    const { origin } = new URL(request.url);
+    if (html && response.status < 500) throw this.#foreign(facts, response.status, origin, "a web page instead of data");
+    if (response.status > 300 && response.status < 400) throw this.#foreign(facts, response.status, origin, "a redirect");
     const context = { what: facts.what, write: facts.write, retryAfter: response.headers.get("retry-after"), webPage: html };
     throw this.#clean(answerError(response.status, parsed(text), context));
+  }
+
+  /**
+   * The body of an answer, piece by piece: each may take as long as a whole answer otherwise, so that a file of gigabytes is not cut off. What
+   * breaks off ends in an error of the closed set.
+   */
+  bytes(response: Response, request: RawRequest, call: CallFacts): Readable {
+    return Readable.from(this.#guarded(response, request, call), { objectMode: false });
+  }
+
+  async *#guarded(response: Response, request: RawRequest, call: CallFacts): AsyncGenerator<Uint8Array> {
+    const deadline = this.#deadlines.get(response);
+    try {
+      for await (const piece of response.body ?? []) {
+        deadline?.heard();
+        yield piece;
+      }
+    } catch (error) {
+      throw this.#failed(error, request, call);
+    } finally {
+      deadline?.end();
+    }
   }
 
   async #exchange(request: HttpRequest, call: CallFacts | undefined): Promise<HttpResponse> {
@@ -66,23 +92,29 @@ export class FetchTransport extends Transport {
     const raw: RawRequest = { method, url, ...(headers !== undefined && { headers }), ...(body !== undefined && body !== null && { body: body as string }) }; // we hand jsforce nothing but text
     const response = await this.send(raw, call);
     const text = await this.#text(response, raw, call);
+    if (call !== undefined) call.quoted = text.trimStart().startsWith('"');
     return { statusCode: response.status, headers: Object.fromEntries(response.headers), body: text };
   }
 
   async #fetch(request: RawRequest, call: CallFacts | undefined): Promise<Response> {
     this.calls++;
     const { "content-length": _, ...headers } = request.headers ?? {};
+    const deadline = new Deadline(this.#timeoutMs);
     try {
-      const streamed = request.body instanceof ReadableStream && { duplex: "half" as const };
-      return await fetch(request.url, {
+      const { body } = request;
+      const streamed = body instanceof ReadableStream;
+      const response = await fetch(request.url, {
         method: request.method,
         headers,
         redirect: "manual",
-        signal: AbortSignal.timeout(this.#timeoutMs),
-        ...(request.body !== undefined && { body: request.body }),
-        ...streamed,
+        signal: deadline.signal,
+        ...(body !== undefined && { body: streamed ? body.pipeThrough(deadline.watching()) : body }),
+        ...(streamed && { duplex: "half" as const }),
       });
+      this.#deadlines.set(response, deadline);
+      return response;
     } catch (error) {
+      deadline.end();
       throw this.#failed(error, request, call);
     }
   }
@@ -92,6 +124,8 @@ export class FetchTransport extends Transport {
       return await response.text();
     } catch (error) {
       throw this.#failed(error, request, call);
+    } finally {
+      this.#deadlines.get(response)?.end();
     }
   }
 
@@ -101,16 +135,17 @@ export class FetchTransport extends Transport {
       what: call?.what ?? "sign in",
       platform: "Salesforce",
       origin: new URL(request.url).origin,
-      idempotent: !(call?.write ?? false),
+      changes: call?.write ?? false,
       timedOutAfterMs: timedOut ? this.#timeoutMs : undefined,
       redact: this.#redact,
     });
   }
 
-  #foreign(call: CallFacts, status: number, thing: string): ConnectorError {
+  #foreign(call: CallFacts, status: number, origin: string, thing: string): ConnectorError {
     return new ConnectorError("PROTOCOL", {
-      message: `Salesforce answered ${thing} when asked to ${call.what} (HTTP ${status}).`,
-      advice: "Check that the address is the org's My Domain and that no proxy or sign-in page stands between.",
+      message: `${origin} answered ${thing} when asked to ${call.what} (HTTP ${status}).`,
+      advice:
+        "Check that the address is the org's My Domain and that no proxy or sign-in page stands between. The address of a sandbox that was refreshed or has ended answers so too.",
       status,
       uncertain: call.write,
     });
@@ -128,6 +163,39 @@ export class FetchTransport extends Transport {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       ...(status !== undefined && { status }),
       ...(platformCode !== undefined && { platformCode }),
+    });
+  }
+}
+
+/** Ends a call that nothing was heard of for too long. */
+class Deadline {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(ms: number) {
+    this.#timer = setTimeout(() => this.#controller.abort(new DOMException("nothing was heard for too long", "TimeoutError")), ms).unref();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Waits anew. */
+  heard(): void {
+    this.#timer.refresh();
+  }
+
+  /** Lets bytes through and waits anew with each piece. */
+  watching(): TransformStream<Uint8Array, Uint8Array> {
+    return new TransformStream({
+      transform: (piece, controller) => {
+        this.heard();
+        controller.enqueue(piece);
+      },
     });
   }
 }

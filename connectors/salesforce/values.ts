@@ -1,12 +1,17 @@
 import type { Json, Reference } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
-import type { SoqlRecord } from "./client.ts";
 import { salesforceId } from "./id.ts";
+import type { SoqlRecord } from "./queries.ts";
 import type { SalesforceField } from "./schema.ts";
 
 /** An instant of the API, `2026-05-01T07:25:37.000+0000`, as ISO 8601 in UTC. */
 export function isoInstant(text: string): string {
   return new Date(text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2")).toISOString();
+}
+
+/** When an instant of a rule is. Without an offset it is UTC, as everywhere else in rules, and not the time zone of this machine. */
+export function timeOf(text: string): number {
+  return Date.parse(/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/.test(text) ? `${text.replace(" ", "T")}Z` : text);
 }
 
 /** A field as rules see it. References take their names from the parent that was read along. */
@@ -45,14 +50,27 @@ export function writeValue(value: Json, field: SalesforceField | undefined): Jso
     case "double":
     case "currency":
     case "percent":
-      return (typeof value === "number" || typeof value === "string") && Number.isFinite(Number(value)) ? Number(value) : misfit(value, field);
+      return isExactNumber(value) ? Number(value) : misfit(value, field);
     case "date":
       return typeof value === "string" && !Number.isNaN(Date.parse(value)) ? value.slice(0, 10) : misfit(value, field);
     case "datetime":
-      return typeof value === "string" && !Number.isNaN(Date.parse(value)) ? new Date(value).toISOString() : misfit(value, field);
+      return typeof value === "string" && !Number.isNaN(timeOf(value)) ? new Date(timeOf(value)).toISOString() : misfit(value, field);
     default:
       return typeof value === "object" ? misfit(value, field) : String(value);
   }
+}
+
+/** Digits beyond what a number of JSON holds would be kept as others, without a word. */
+function isExactNumber(value: Json): value is number | string {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "string" || value.trim() === "" || !Number.isFinite(Number(value))) return false;
+  return digitsOf(value).length <= 15 || digitsOf(value) === digitsOf(String(Number(value)));
+}
+
+/** The digits that count, without sign, point, exponent and the zeros around them. */
+function digitsOf(number: string): string {
+  const [mantissa = ""] = number.toLowerCase().split("e");
+  return mantissa.replace(/[^0-9]/g, "").replace(/^0+|0+$/g, "");
 }
 
 /** The field of the parent that shows it, and how it is reached in a query. */

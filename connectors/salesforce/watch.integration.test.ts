@@ -271,4 +271,18 @@ describe("a trigger's query", () => {
     expect(await refusal("CreatedDate > '2026-01-01'")).toMatch(/^BAD_REQUEST: .*should not be enclosed in quotes/);
     expect(await refusal("Id != null", "Nonsense")).toMatch(/^BAD_REQUEST: .*“Nonsense”/);
   });
+
+  it.each([
+    ["reaches out of its brackets", "Status = 'New') OR (Id != null"],
+    ["is more than a condition", "Status = 'New' ORDER BY Id"],
+    ["is a whole statement", "SELECT Id FROM Case"],
+    ["has a text without an end", "Status = 'New"],
+  ])("that %s is refused before the platform sees it, by a check and by a poll", async (_, query) => {
+    await connector.describe("Case");
+    const before = connector.calls();
+    const watch = { entityType: "Case", query };
+    await expect(connector.checkQuery(watch)).rejects.toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining("not a SOQL condition") });
+    await expect(connector.poll(watch, undefined, 10)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    expect(connector.calls()).toBe(before);
+  });
 });

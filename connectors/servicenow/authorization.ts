@@ -1,122 +1,107 @@
-import { z } from "zod";
 import type { ConnectorError } from "../errors.ts";
 import type { HttpAnswer, HttpClient } from "../http.ts";
 import type { ServiceNowSettings } from "./config.ts";
-import { refusalOf } from "./errors.ts";
+import { wordsOf } from "./errors.ts";
+import { OAuthSessions } from "./oauth.ts";
+
+/** The header that signs a call. */
+export interface Credential {
+  readonly name: "authorization" | "x-sn-apikey";
+  readonly value: string;
+}
 
 /** How calls are signed. */
 export interface Authorization {
-  /** The header's value; signs in when there is no session. */
-  header(): Promise<string>;
-  /** After 401 for a header: another one worth trying, or undefined. */
-  renew(rejected: string): Promise<string | undefined>;
-  /** A call was let through. */
-  accepted(): void;
+  /** Signs in when there is no session. */
+  credential(): Promise<Credential>;
+  /** After 401 for a credential: another one worth trying, or undefined. */
+  renew(rejected: Credential): Promise<Credential | undefined>;
+  /** A call was let through with it. */
+  accepted(credential: Credential): void;
   /** What 401 means once nothing else is worth trying. */
   refusal(answer: HttpAnswer): ConnectorError;
 }
 
 export type Secrets = Readonly<Record<string, string>>;
 
-export function authorizationFor(auth: ServiceNowSettings["auth"], secrets: Secrets, http: HttpClient): Authorization {
-  // The form in which basic authentication carries them; proxies may show it although OAuth is used.
-  if (auth.type !== "client-credentials") http.hide(basicCredentials(auth.username, secrets.password ?? ""));
-  return auth.type === "basic" ? basic(auth.username, secrets.password ?? "", http) : oauth(auth, secrets, http);
+/** Keeps a secret that the platform exchanged for another one: a rotated refresh token. */
+export type KeepSecret = (name: string, value: string) => Promise<void>;
+
+export function authorizationFor(auth: ServiceNowSettings["auth"], secrets: Secrets, http: HttpClient, keepSecret?: KeepSecret): Authorization {
+  switch (auth.type) {
+    case "basic":
+      return basic(auth.username, secrets.password ?? "", http);
+    case "api-key":
+      return apiKey(secrets.apiKey ?? "", http);
+    default:
+      // The form in which basic authentication carries them; proxies may show it although OAuth is used.
+      if (auth.type === "oauth-password") http.hide(basicCredentials(auth.username, secrets.password ?? ""));
+      return new OAuthSessions(auth, secrets, http, keepSecret);
+  }
 }
 
 function basic(username: string, password: string, http: HttpClient): Authorization {
   const credentials = basicCredentials(username, password);
+  http.hide(credentials);
+  return fixed({ name: "authorization", value: `Basic ${credentials}` }, http, {
+    shutOut: `ServiceNow no longer lets the user ${username} in`,
+    neverIn: `ServiceNow does not let the user ${username} in with this password`,
+    advice:
+      "Check user name and password, and that the user is active and not locked out. Where basic authentication is restricted " +
+      "(glide.authenticate.basic_auth.restriction), which the answer does not tell, the user needs the role snc_basic_auth_api_access; OAuth is the better way.",
+  });
+}
+
+/** A key of the REST API access policies, in a header of its own [D]. */
+function apiKey(key: string, http: HttpClient): Authorization {
+  return fixed({ name: "x-sn-apikey", value: key }, http, {
+    shutOut: "ServiceNow no longer takes the API key",
+    neverIn: "ServiceNow does not take the API key",
+    advice:
+      "Check that the key (REST API Key) is active and names an active user, and that an inbound authentication profile of the type API key is " +
+      "part of the REST API access policies for the Table, Attachment, Batch and Aggregate APIs, with x-sn-apikey as its header.",
+  });
+}
+
+/** A credential that cannot be renewed. */
+function fixed(
+  credential: Credential,
+  http: HttpClient,
+  words: { readonly shutOut: string; readonly neverIn: string; readonly advice: string },
+): Authorization {
   let worked = false;
   return {
-    header: async () => `Basic ${credentials}`,
+    credential: async () => credential,
     // An account that was let in before may have met a passing fault; one that never was would only be locked out sooner.
-    renew: async (rejected) => (worked ? rejected : undefined),
+    renew: async () => (worked ? credential : undefined),
     accepted: () => {
       worked = true;
     },
-    refusal: (answer) =>
-      http.error(worked ? "AUTH_EXPIRED" : "AUTH_CONFIG", {
-        message: worked ? `ServiceNow no longer lets the user ${username} in.` : `ServiceNow does not let the user ${username} in with this password.`,
-        advice:
-          "Check user name and password. Where basic authentication is restricted, the user needs the role snc_basic_auth_api_access; OAuth is the better way.",
+    refusal: (answer) => {
+      const { message, detail } = wordsOf(answer.body);
+      const said = [message, detail].filter((text) => text !== "" && !commonplace.test(text)).join(": ");
+      const reason = secondFactor(answer) ? secondFactorReason : said;
+      return http.error(worked ? "AUTH_EXPIRED" : "AUTH_CONFIG", {
+        message: `${worked ? words.shutOut : words.neverIn}${reason === "" ? "" : `: ${reason}`}.`,
+        advice: secondFactor(answer) ? secondFactorAdvice : words.advice,
         status: answer.status,
-      }),
+      });
+    },
   };
 }
+
+/** What every 401 says [R]: it tells people nothing. */
+const commonplace = /^(User Not Authenticated|Required to provide Auth information)$/i;
+
+/** The platform asks for a second factor by this header [D]. */
+function secondFactor(answer: HttpAnswer): boolean {
+  return answer.headers["x-mfa_token"] !== undefined || /multi-?factor|\bMFA\b/i.test(JSON.stringify(answer.body ?? ""));
+}
+
+const secondFactorReason = "multi-factor authentication is asked of this user";
+const secondFactorAdvice =
+  "Exempt the integration user from multi-factor authentication (“Web service access only”), or sign in by OAuth with a JWT or client credentials.";
 
 function basicCredentials(username: string, password: string): string {
   return Buffer.from(`${username}:${password}`).toString("base64");
-}
-
-const tokenAnswer = z.looseObject({ access_token: z.string().min(1), expires_in: z.coerce.number().optional() });
-
-/** The platform gives the same token until it ends [D], so it is fetched again only when it is refused or its time is over. */
-function oauth(auth: Exclude<ServiceNowSettings["auth"], { type: "basic" }>, secrets: Secrets, http: HttpClient): Authorization {
-  let session: { readonly header: string; readonly endsAt: number } | undefined;
-  let signingIn: Promise<string> | undefined;
-  const who = auth.type === "oauth-password" ? `client ${auth.clientId}, user ${auth.username}` : `client ${auth.clientId}`;
-  const signIn = (): Promise<string> => {
-    // All callers that wait for a session share one sign-in.
-    signingIn ??= requestToken(auth, secrets, http, who)
-      .then((fresh) => {
-        session = fresh;
-        return fresh.header;
-      })
-      .finally(() => {
-        signingIn = undefined;
-      });
-    return signingIn;
-  };
-  return {
-    header: async () => (session !== undefined && session.endsAt > Date.now() ? session.header : await signIn()),
-    renew: async (rejected) => {
-      if (session !== undefined && session.header !== rejected) return session.header;
-      const fresh = await signIn();
-      return fresh === rejected ? undefined : fresh;
-    },
-    accepted: () => undefined,
-    refusal: (answer) =>
-      http.error("AUTH_EXPIRED", {
-        message: `ServiceNow refuses the session (${who}), also after a fresh sign-in.`,
-        advice: "Check that the user is active, may use the REST API, and that the OAuth application is active.",
-        status: answer.status,
-      }),
-  };
-}
-
-async function requestToken(
-  auth: Exclude<ServiceNowSettings["auth"], { type: "basic" }>,
-  secrets: Secrets,
-  http: HttpClient,
-  who: string,
-): Promise<{ readonly header: string; readonly endsAt: number }> {
-  const form = new URLSearchParams({ client_id: auth.clientId, client_secret: secrets.clientSecret ?? "" });
-  if (auth.type === "client-credentials") form.set("grant_type", "client_credentials");
-  else {
-    form.set("grant_type", "password");
-    form.set("username", auth.username);
-    form.set("password", secrets.password ?? "");
-  }
-  const answer = await http.send({
-    method: "POST",
-    path: "/oauth_token.do",
-    body: { type: "application/x-www-form-urlencoded", data: form.toString() },
-    idempotent: true,
-  });
-  const token = tokenAnswer.safeParse(answer.body);
-  if (token.success && answer.status < 300) {
-    http.hide(token.data.access_token);
-    return { header: `Bearer ${token.data.access_token}`, endsAt: Date.now() + (token.data.expires_in ?? 1800) * 1000 };
-  }
-  if (answer.status === 429 || answer.status >= 500) throw refusalOf(http, answer, { what: `sign in (${who})`, write: false });
-  const said = z.looseObject({ error: z.string().optional(), error_description: z.string().optional() }).safeParse(answer.body);
-  const words = said.success ? [said.data.error, said.data.error_description].filter((text) => text !== undefined).join(", ") : "";
-  throw http.error("AUTH_CONFIG", {
-    message: `ServiceNow refused the sign-in (${who})${words === "" ? "" : `: ${words}`}.`,
-    advice:
-      auth.type === "oauth-password"
-        ? "Check client id, client secret, user name and password of the OAuth application."
-        : "Check client id and secret, that glide.oauth.inbound.client.credential.grant_type.enabled is true, and that the OAuth application names its user.",
-    status: answer.status,
-  });
 }

@@ -1,11 +1,13 @@
 import { Readable } from "node:stream";
-import type { Json } from "../connector.ts";
+import type { Allowance, Json } from "../connector.ts";
 import type { ConnectorError, ConnectorErrorCode, ConnectorErrorDetails } from "../errors.ts";
-import { type HttpAnswer, type HttpCall, HttpClient } from "../http.ts";
-import { Absences } from "./absence.ts";
-import { type Authorization, authorizationFor, type Secrets } from "./authorization.ts";
+import { type HttpAnswer, type HttpCall, HttpClient, type HttpStream } from "../http.ts";
+import { Absences, isAbsent, isOutOfReach } from "./absence.ts";
+import { type Authorization, authorizationFor, type Credential, type KeepSecret, type Secrets } from "./authorization.ts";
 import type { ServiceNowSettings } from "./config.ts";
 import { type Attempt, isRefused, refusalOf } from "./errors.ts";
+import { GatheredReads } from "./gathered-reads.ts";
+import { RateWindow } from "./rate-window.ts";
 import { type RawRow, rawRows } from "./values.ts";
 
 /** Longest path and query of a call; the platform refuses beyond about 8192 bytes [R]. */
@@ -20,12 +22,16 @@ export interface ListRequest {
   readonly offset?: number;
   /** Values with their display texts and links; otherwise bare values. */
   readonly display?: boolean;
+  /** Never part of a batch: what is asked for once in a while and stands before other calls. */
+  readonly apart?: boolean;
 }
 
 export interface ListPage {
   readonly rows: readonly RawRow[];
   /** Rows that match, those hidden from this account included [R]. */
   readonly total: number;
+  /** False when the instance did not say how many match: `total` is then what was seen, and without end while pages are full. */
+  readonly counted: boolean;
 }
 
 /** Calls the REST API of one instance: signs, renews the session once, and turns refusals into errors. */
@@ -35,8 +41,12 @@ export class ServiceNowClient {
   readonly absences: Absences;
   readonly #http: HttpClient;
   readonly #authorization: Authorization;
+  readonly #reads: GatheredReads;
+  readonly #window = new RateWindow();
+  /** This system lists attachments at their own address alone. */
+  #attachmentsApart = false;
 
-  constructor(config: ServiceNowSettings, secrets: Secrets) {
+  constructor(config: ServiceNowSettings, secrets: Secrets, keepSecret?: KeepSecret) {
     this.url = config.url.replace(/\/$/, "");
     this.absences = new Absences(config.schemaSeconds * 1000);
     this.#http = new HttpClient({
@@ -46,11 +56,16 @@ export class ServiceNowClient {
       deadlineMs: config.deadlineSeconds * 1000,
       retry: config.retry,
     });
-    this.#authorization = authorizationFor(config.auth, secrets, this.#http);
+    this.#authorization = authorizationFor(config.auth, secrets, this.#http, keepSecret);
+    this.#reads = new GatheredReads(this, this.absences, longestPath);
   }
 
   get calls(): number {
     return this.#http.calls;
+  }
+
+  allowance(): Allowance | undefined {
+    return this.#window.allowance();
   }
 
   /** The instance's time, by the last answer. */
@@ -78,18 +93,33 @@ export class ServiceNowClient {
     return refusalOf(this.#http, answer, attempt);
   }
 
+  /** A page of rows. Attachments have an API of their own beside their table [D], and it serves where the table is not there. */
   async list(request: ListRequest, what = `read ${request.table}`): Promise<ListPage> {
-    const path = listPath(request);
-    if (path.length > longestPath)
-      throw this.error("TOO_LARGE", { message: `The query on ${request.table} is too long for one call (${path.length} of ${longestPath} bytes).` });
-    const answer = await this.answer({ method: "GET", path });
+    if (request.table !== "sys_attachment") return await this.#listAt(listPath(request), request, what);
+    if (this.#attachmentsApart) return await this.#listAt(attachmentsPath(request), request, what);
+    try {
+      return await this.#listAt(listPath(request), request, what);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      const page = await this.#listAt(attachmentsPath(request), request, what).catch((second: unknown) => {
+        throw isOutOfReach(second) ? error : second;
+      });
+      this.#attachmentsApart = true;
+      return page;
+    }
+  }
+
+  async #listAt(path: string, request: ListRequest, what: string): Promise<ListPage> {
+    const answer = await (request.apart === true ? this.answer({ method: "GET", path }) : this.#reads.get(path));
     if (isRefused(answer)) throw this.refusal(answer, { what, write: false });
     const rows = rawRows(answer.body);
     if (rows === undefined)
       throw this.error("PROTOCOL", { message: `ServiceNow answered a list of ${request.table} without its result.`, status: answer.status });
     this.absences.answered(request.table);
     const total = Number(answer.headers["x-total-count"] ?? Number.NaN);
-    return { rows, total: Number.isNaN(total) ? (request.offset ?? 0) + rows.length : total };
+    const counted = !Number.isNaN(total);
+    // Without a count, a full page is no end.
+    return { rows, total: counted ? total : rows.length === request.limit ? Number.POSITIVE_INFINITY : (request.offset ?? 0) + rows.length, counted };
   }
 
   /** All rows of a query, page after page until the offset passes the total: hidden rows make pages short, not last [R]. */
@@ -112,23 +142,24 @@ export class ServiceNowClient {
     this.#http.close();
   }
 
-  async #authorized<Answer extends { readonly status: number }>(call: HttpCall, send: (call: HttpCall) => Promise<Answer>): Promise<Answer> {
-    const header = await this.#authorization.header();
-    const first = await send(signed(call, header));
+  async #authorized<Answer extends HttpAnswer | HttpStream>(call: HttpCall, send: (call: HttpCall) => Promise<Answer>): Promise<Answer> {
+    const credential = await this.#authorization.credential();
+    const first = await send(signed(call, credential));
+    this.#window.note(first.status, first.headers);
     if (first.status !== 401) {
-      this.#authorization.accepted();
+      this.#authorization.accepted(credential);
       return first;
     }
     // 401 comes before anything is done, so any call may be made again; a stream is used up by then.
-    const renewed = await this.#authorization.renew(header);
+    const renewed = await this.#authorization.renew(credential);
     const repeatable = !(call.body?.data instanceof Readable);
     const second = renewed === undefined || !repeatable ? first : await send(signed(call, renewed));
     if (second.status !== 401) {
-      this.#authorization.accepted();
+      if (renewed !== undefined) this.#authorization.accepted(renewed);
       return second;
     }
-    const refusal = this.#authorization.refusal({ status: 401, headers: {}, body: undefined });
-    if (renewed === undefined || repeatable) throw refusal;
+    if (renewed === undefined || repeatable)
+      throw this.#authorization.refusal({ status: 401, headers: second.headers, body: "body" in second ? second.body : undefined });
     throw this.error("TRANSIENT", { message: "The session ended before the upload; it was renewed.", status: 401 });
   }
 }
@@ -143,11 +174,16 @@ export function listPath(request: ListRequest): string {
   return `/api/now/table/${request.table}?${parameters.map(([name, value]) => `${name}=${escaped(value)}`).join("&")}`;
 }
 
-/** Percent-encodes once. Commas may stand as they are, which saves a fifth of every list of ids. */
-export function escaped(value: string): string {
-  return encodeURIComponent(value).replaceAll("%2C", ",");
+/** It gives whole rows of bare values, whatever is asked for. */
+function attachmentsPath({ query, limit, offset = 0 }: ListRequest): string {
+  return `/api/now/attachment?sysparm_query=${escaped(query)}&sysparm_limit=${limit}&sysparm_offset=${offset}&sysparm_suppress_pagination_header=true`;
 }
 
-function signed(call: HttpCall, authorization: string): HttpCall {
-  return { ...call, headers: { ...call.headers, authorization } };
+/** Percent-encodes once; halves of characters, which have no such form, become U+FFFD. Commas may stand as they are, which saves a fifth of every list of ids. */
+export function escaped(value: string): string {
+  return encodeURIComponent(value.toWellFormed()).replaceAll("%2C", ",");
+}
+
+function signed(call: HttpCall, credential: Credential): HttpCall {
+  return { ...call, headers: { ...call.headers, [credential.name]: credential.value } };
 }

@@ -1,11 +1,13 @@
-import type { Capabilities, Connector, Json } from "../connector.ts";
-import type { Secrets } from "./authorization.ts";
+import type { Capabilities, Connector, Json, WebhookCall } from "../connector.ts";
+import type { KeepSecret, Secrets } from "./authorization.ts";
+import { batchItems } from "./batch.ts";
 import { ServiceNowClient } from "./client.ts";
 import { type ServiceNowConfig, servicenowConfig } from "./config.ts";
 import { openAttachment } from "./download.ts";
 import { checkAccount } from "./health.ts";
-import { idsPerCall } from "./ids.ts";
+import { readHint } from "./hint.ts";
 import { locateWrites } from "./locate.ts";
+import { missingRecords } from "./missing.ts";
 import { People } from "./people.ts";
 import { Reader } from "./read.ts";
 import { Schemas } from "./schema.ts";
@@ -18,19 +20,21 @@ const capabilities: Capabilities = {
   removeComment: false,
   internalComments: true,
   removeAttachment: true,
-  batchSize: idsPerCall,
+  impersonation: false,
+  // Read in one batch of lists, written in one batch of writes.
+  batchSize: batchItems,
 };
 
 const requestMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 
 /**
  * Speaks one ServiceNow instance. The secrets ({@link servicenowSecrets} names them) go no further than the calls: errors,
- * logs and inspection of the connector do not show them.
+ * logs and inspection of the connector do not show them. `keepSecret` is told of a refresh token that the instance exchanged.
  */
-export function servicenowConnector(config: ServiceNowConfig, secrets: Secrets): Connector {
+export function servicenowConnector(config: ServiceNowConfig, secrets: Secrets, options: { readonly keepSecret?: KeepSecret } = {}): Connector {
   const settings = servicenowConfig.parse(config);
-  const client = new ServiceNowClient(settings, secrets);
-  const schemas = new Schemas(client, settings.schemaSeconds * 1000);
+  const client = new ServiceNowClient(settings, secrets, options.keepSecret);
+  const schemas = new Schemas(client, settings);
   const people = new People(client, settings.auth);
   const reader = new Reader(client, schemas, people);
   const writer = new Writer(client, schemas, people);
@@ -50,7 +54,12 @@ export function servicenowConnector(config: ServiceNowConfig, secrets: Secrets):
     locate: (lost) => locateWrites(client, schemas, people, lost),
     openAttachment: (ref, attachmentId) => openAttachment(client, ref, attachmentId),
     request: (method, path, body) => freeRequest(client, method, path, body),
+    ...(settings.push === undefined
+      ? {}
+      : { receive: async (call: WebhookCall) => readHint(call, secrets.webhookSecret ?? "", (table) => schemas.parentsOf(table)) }),
+    missing: (refs) => missingRecords(client, schemas, people, refs),
     calls: () => client.calls,
+    allowance: () => client.allowance(),
     close: async () => client.close(),
   };
 }

@@ -23,7 +23,7 @@ export interface DictionaryReading {
 }
 
 /**
- * The schema as the dictionary tells it: four calls, whatever the depth. Undefined when this account may not read it, or
+ * The schema as the dictionary tells it: five calls, whatever the depth. Undefined when this account may not read it, or
  * when nothing says which tables this one extends. Without sys_documentation, labels are those of the dictionary, and hints are missing.
  * Inherited columns stand under the parent's name, so the whole line is asked for at once [D].
  */
@@ -31,7 +31,7 @@ export async function readDictionary(client: ServiceNowClient, name: string): Pr
   const line = await lineage(client, name);
   if (line === undefined) return undefined;
   const within = `nameIN${line.names.join(",")}`;
-  const [entries, choices, labels] = await Promise.all([
+  const [entries, choices, labels, overrides] = await Promise.all([
     readable(client, { table: "sys_dictionary", query: `${within}^active=true^ORDERBYname^ORDERBYelement`, fields: dictionaryFields }),
     readable(client, {
       table: "sys_choice",
@@ -39,18 +39,21 @@ export async function readDictionary(client: ServiceNowClient, name: string): Pr
       fields: ["name", "element", "value", "label", "dependent_value"],
     }),
     readable(client, { table: "sys_documentation", query: `${within}^language=en^ORDERBYsys_id`, fields: ["name", "element", "label", "hint"] }),
+    readable(client, { table: "sys_dictionary_override", query: `${within}^ORDERBYsys_id`, fields: overrideFields }),
   ]);
   if (entries === undefined || entries.length === 0) return undefined;
   const nearestFirst = (rows: readonly RawRow[]) => rows.toSorted((a, b) => line.names.indexOf(textOf(a, "name")) - line.names.indexOf(textOf(b, "name")));
   const choicesOf = choicesByElement(nearestFirst(choices ?? []));
-  const choicesKnown = (choices !== undefined && choices.length > 0) || !entries.some(offersChoices);
+  // Who is no administrator may be shown the labels alone [R].
+  const choicesKnown = choicesOf.size > 0 || !entries.some(offersChoices);
   const hidden = new Set<string>();
   const labelOf = firstByElement(nearestFirst(labels ?? []));
   const fields: FieldSchema[] = [];
   const columns = new Map<string, Column>();
   const journals = new Set<string>();
   let displayColumn: string | undefined;
-  for (const entry of nearestFirst(entries)) {
+  for (const original of nearestFirst(entries)) {
+    const entry = overridden(original, nearestFirst(overrides ?? []));
     const element = textOf(entry, "element");
     const internalType = textOf(entry, "internal_type");
     if (element === "" || columns.has(element)) continue;
@@ -65,7 +68,7 @@ export async function readDictionary(client: ServiceNowClient, name: string): Pr
     columns.set(element, column);
     fields.push(fieldOf(entry, column, words === undefined ? "" : textOf(words, "hint")));
   }
-  const schema = tableSchema({ name, label: line.label, sampled: false, fields, columns, journals, displayColumn });
+  const schema = tableSchema({ name, label: line.label, sampled: false, fields, columns, journals, displayColumn, lineage: line.names });
   return { schema, parentsKnown: line.known, choicesKnown, hidden };
 }
 
@@ -82,6 +85,19 @@ const dictionaryFields = [
   "display",
   "choice",
 ];
+
+/** What a class says otherwise of a column that it inherits; each attribute counts only where its switch is on [K]. */
+const overridable = ["mandatory", "read_only", "default_value"] as const;
+const overrideFields = ["name", "element", ...overridable.flatMap((attribute) => [attribute, `${attribute}_override`])];
+
+function overridden(entry: RawRow, nearestFirst: readonly RawRow[]): RawRow {
+  const ofElement = nearestFirst.filter((row) => textOf(row, "element") === textOf(entry, "element"));
+  const changes = overridable.flatMap((attribute) => {
+    const row = ofElement.find((candidate) => textOf(candidate, `${attribute}_override`) === "true");
+    return row === undefined ? [] : [[attribute, textOf(row, attribute)] as const];
+  });
+  return changes.length === 0 ? entry : { ...entry, ...Object.fromEntries(changes) };
+}
 
 interface Line {
   readonly label: string;
@@ -130,7 +146,7 @@ async function tableRow(client: ServiceNowClient, query: string, fields: readonl
 
 /** Rows, or undefined where the table is out of reach. */
 async function readable(client: ServiceNowClient, request: Omit<ListRequest, "limit" | "offset">): Promise<RawRow[] | undefined> {
-  return await client.absences.unlessOutOfReach(request.table, () => client.listAll(request));
+  return await client.absences.unlessOutOfReach(request.table, () => client.listAll({ ...request, apart: true }));
 }
 
 type Choices = readonly { readonly value: string; readonly label: string }[];
@@ -142,11 +158,11 @@ function choicesByElement(nearestFirst: readonly RawRow[]): Map<string, Choices>
     const element = textOf(row, "element");
     const value = textOf(row, "value");
     const table = textOf(row, "name");
+    if (element === "" || value === "") continue;
     const entry = found.get(element) ?? { table, choices: [] };
     found.set(element, entry);
     // The same value may be listed once for each value that it depends on.
-    if (entry.table === table && value !== "" && !entry.choices.some((choice) => choice.value === value))
-      entry.choices.push({ value, label: textOf(row, "label") });
+    if (entry.table === table && !entry.choices.some((choice) => choice.value === value)) entry.choices.push({ value, label: textOf(row, "label") });
   }
   return new Map([...found].map(([element, { choices }]) => [element, choices]));
 }
@@ -207,6 +223,10 @@ const typeOf: Readonly<Record<string, FieldType>> = {
   ph_number: "text",
   GUID: "computed",
   sys_class_name: "computed",
+  // Rules see `USD;12.30`, as the platform keeps it.
+  currency: "text",
+  price: "text",
+  currency2: "text",
   translated_text: "text",
   translated_field: "text",
   multi_two_lines: "longText",

@@ -6,6 +6,7 @@ import { type Column, type RawValue, stampOf } from "./values.ts";
 export function encoded(value: Json, column: Column | undefined, table: string): string {
   if (value === null || value === "") return "";
   if (column === undefined) return plainText(value, undefined, table);
+  if (isMoney(column)) return money(value, column, table);
   switch (column.type) {
     case "boolean":
       if (typeof value === "boolean" || value === "true" || value === "false") return String(value);
@@ -19,7 +20,7 @@ export function encoded(value: Json, column: Column | undefined, table: string):
     case "instant":
       return instant(value, column, table);
     case "date":
-      if (typeof value === "string" && /^\d{4}-\d\d-\d\d/.test(value)) return value.slice(0, 10);
+      if (typeof value === "string" && /^\d{4}-\d\d-\d\d([T ]|$)/.test(value) && isDay(value.slice(0, 10))) return value.slice(0, 10);
       throw misfit(column, table, value, "a date such as 2026-07-13");
     case "duration":
       return duration(value, column, table);
@@ -42,9 +43,37 @@ export function holds(read: RawValue | undefined, sent: string, column: Column |
   const display = read === undefined || typeof read === "string" ? value : read.display_value;
   if (value === sent) return true;
   if (column?.type === "integer" || column?.type === "decimal") return value !== "" && sent !== "" && Number(value) === Number(sent);
+  if (column !== undefined && isMoney(column)) return sameMoney(value, sent);
   if (column?.type === "reference") return sent !== "" && display === sent;
   if (column?.type === "boolean") return truth(value) === truth(sent);
+  if (column?.type === "references" || column?.type === "choices") return sameList(value, sent) || (sent !== "" && sameList(display, sent));
   return smoothed(value) === smoothed(sent);
+}
+
+const moneyText = /^(?:([A-Z]{3});)?(-?\d+(?:\.\d+)?)$/;
+
+function isMoney(column: Column): boolean {
+  return column.internalType === "currency" || column.internalType === "price" || column.internalType === "currency2";
+}
+
+/** A plain amount is taken in the account's own currency. */
+function money(value: Json, column: Column, table: string): string {
+  const text = typeof value === "number" ? String(value) : value;
+  if (typeof text === "string" && moneyText.test(text.trim())) return text.trim();
+  throw misfit(column, table, value, "an amount such as USD;12.30, or 12.3 in the account's own currency");
+}
+
+function sameMoney(read: string, sent: string): boolean {
+  const [, readCurrency, readAmount] = moneyText.exec(read) ?? [];
+  const [, sentCurrency, sentAmount] = moneyText.exec(sent) ?? [];
+  const sameCurrency = readCurrency === undefined || sentCurrency === undefined || readCurrency === sentCurrency;
+  return readAmount !== undefined && sentAmount !== undefined && sameCurrency && Number(readAmount) === Number(sentAmount);
+}
+
+/** Lists have no order that anybody could rely on. */
+function sameList(read: string, sent: string): boolean {
+  const sorted = (text: string) => [...new Set(text.split(",").map((item) => item.trim()))].toSorted().join(",");
+  return sorted(read) === sorted(sent);
 }
 
 function truth(text: string): boolean {
@@ -55,13 +84,23 @@ function smoothed(text: string): string {
   return text.replaceAll("\r\n", "\n").trimEnd();
 }
 
+const isoText = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+
+/** What names no zone is UTC: the zone of the machine that this runs on means nothing to anybody. */
 function instant(value: Json, column: Column, table: string): string {
-  if (typeof value === "string") {
-    if (/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(value)) return value;
-    const date = new Date(value);
-    if (!Number.isNaN(date.getTime())) return stampOf(date);
+  const parts = typeof value === "string" ? isoText.exec(value.trim()) : null;
+  if (parts !== null) {
+    const [, day = "", time = "00:00", zone = "Z"] = parts;
+    const date = new Date(`${day}T${time.replace(",", ".")}${zone.length === 3 ? `${zone}:00` : zone}`);
+    if (!Number.isNaN(date.getTime()) && isDay(day)) return stampOf(date);
   }
   throw misfit(column, table, value, "an instant such as 2026-07-13T17:28:40Z");
+}
+
+/** 30 February would be taken for 2 March. */
+function isDay(day: string): boolean {
+  const date = new Date(`${day}T00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
 }
 
 function duration(value: Json, column: Column, table: string): string {

@@ -3,6 +3,8 @@ import type { EntitySchema, Json } from "../connector.ts";
 import type { ConnectorError, ConnectorErrorCode } from "../errors.ts";
 import type { HttpAnswer, HttpClient } from "../http.ts";
 import { retryAfterMs } from "../http-retry.ts";
+import { resetAt } from "./rate-window.ts";
+import { shippedLabels } from "./status-field.ts";
 
 /** What was being done, for the message and for what the answer means. */
 export interface Attempt {
@@ -26,10 +28,10 @@ export function refusalOf(http: HttpClient, answer: HttpAnswer, attempt: Attempt
   const words = [message, detail].filter((text) => text !== "").join(": ") || `HTTP status ${answer.status}`;
   const code = codeOf(answer.status, words, attempt.write);
   const labels = mandatoryLabels(words);
-  const fields = labels.map((label) => attempt.schema?.fields.find((field) => field.label === label)?.name ?? label);
+  const fields = labels.map((label) => fieldNamed(label, attempt.schema));
   const named = attempt.schema !== undefined && fields.length > 0 ? ` (${fields.join(", ")})` : "";
   const advice = adviceFor(code, answer.status, words);
-  const wait = code === "THROTTLED" ? retryAfterMs(answer.headers) : undefined;
+  const wait = code === "THROTTLED" ? waitMs(http, answer) : undefined;
   return http.error(code, {
     message: `ServiceNow refused to ${attempt.what}: ${words}${named}`,
     ...(advice === undefined ? {} : { advice }),
@@ -40,6 +42,14 @@ export function refusalOf(http: HttpClient, answer: HttpAnswer, attempt: Attempt
     ...(/html/i.test(answer.headers["content-type"] ?? "") ? { cause: new WebPage() } : {}),
     ...(message === "" ? {} : { platformCode: http.redact(message) }),
   });
+}
+
+/** Until the time that the platform names, or until its hour of counting ends. */
+function waitMs(http: HttpClient, answer: HttpAnswer): number | undefined {
+  const asked = retryAfterMs(answer.headers);
+  const reset = resetAt(answer.headers);
+  if (asked !== undefined || reset === undefined) return asked;
+  return Math.min(Math.max(reset - http.now().getTime(), 0), 3_600_000);
 }
 
 /** The cause of refusals that are web pages: something stood between us and the platform, so they say nothing of what it has. */
@@ -57,7 +67,8 @@ export function concernsInstance(error: ConnectorError): boolean {
   return instanceCodes.has(error.code);
 }
 
-function wordsOf(body: Json | undefined): { readonly message: string; readonly detail: string } {
+/** What the platform says in its error envelope; empty where there is none. */
+export function wordsOf(body: Json | undefined): { readonly message: string; readonly detail: string } {
   const parsed = envelope.safeParse(body);
   if (!parsed.success) return { message: "", detail: "" };
   const { error } = parsed.data;
@@ -102,11 +113,24 @@ function mandatoryLabels(words: string): string[] {
         .filter((label) => label !== "");
 }
 
+function fieldNamed(label: string, schema: EntitySchema | undefined): string {
+  const named = schema?.fields.find((field) => field.label === label)?.name;
+  if (named !== undefined) return named;
+  const shipped = shippedLabels[label];
+  return shipped !== undefined && (schema === undefined || schema.sampled || schema.fields.some(({ name }) => name === shipped)) ? shipped : label;
+}
+
 function adviceFor(code: ConnectorErrorCode, status: number, words: string): string | undefined {
   if (/fields are mandatory/.test(words)) return "Set these fields in the rule together with the ones that make them mandatory.";
-  if (/aborted by Business Rule/i.test(words)) return "A business rule of the instance forbids this; its administrator can say why.";
+  const rule = /aborted by Business Rule\s*'?([^'^]*)/i.exec(words);
+  if (rule !== null) {
+    const name = rule[1]?.trim() ?? "";
+    return `${name === "" ? "A business rule" : `The business rule “${name}”`} of the instance forbids this; its administrator can say why.`;
+  }
   if (/maximum execution time/i.test(words)) return "The instance gave up on a slow query: narrow the trigger's query, or ask for an index.";
   if (code === "PERMISSION") return "Give the integration account the rights for it (roles or access controls).";
+  if (code === "THROTTLED") return "Raise the rate limit rule that covers the integration account, or let fewer triggers watch the instance.";
+  if (status >= 502 && status <= 504) return "The instance is too busy (its pool for API calls is taken) or restarting: this is tried again by itself.";
   if (status === 414) return "The query is too long for one call.";
   return undefined;
 }

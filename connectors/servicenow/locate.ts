@@ -7,7 +7,7 @@ import { term } from "./query.ts";
 import { isEntryOf, journalBy } from "./read-back.ts";
 import type { Schemas } from "./schema.ts";
 import { type RawRow, stampOf, textOf } from "./values.ts";
-import { carriesMarker, markerText } from "./write-plan.ts";
+import { markerColumnOf, markerText } from "./write-plan.ts";
 
 /** Clocks may differ a little, and stamps are cut to the second. */
 const toleranceMs = 2000;
@@ -71,7 +71,7 @@ export async function locateWrites(client: ServiceNowClient, schemas: Schemas, p
 }
 
 /**
- * By the marker in correlation_id. Where the table has no such column, or the rule filled it itself, by content: made by us
+ * By the marker. Where the table has no column for it, or the rule filled it itself, by content: made by us
  * since then, and holding every value that was sent.
  */
 async function createdRecord(
@@ -85,14 +85,16 @@ async function createdRecord(
   if (operation.kind !== "create") return undefined;
   const table = operation.entityType;
   const schema = await schemas.table(table);
-  if (carriesMarker(schema, operation.fields)) {
+  const column = markerColumnOf(schema, operation.fields);
+  if (column !== undefined) {
+    const marker = markerText(schema, column, operation.marker);
     const rows = await client.listAll({
       table,
-      query: `${term("correlation_id", "=", markerText(schema, operation.marker))}^ORDERBYsys_created_on^ORDERBYsys_id`,
-      fields: ["sys_id", "correlation_id"],
+      query: `${term(column, "=", marker)}^ORDERBYsys_created_on^ORDERBYsys_id`,
+      fields: ["sys_id", column],
     });
     // A column that is not there after all is ignored in queries, and every record would match [R].
-    const marked = rows.filter((row) => textOf(row, "correlation_id") === markerText(schema, operation.marker));
+    const marked = rows.filter((row) => textOf(row, column) === marker);
     const found = marked.map((row) => textOf(row, "sys_id")).find((id) => !taken.has(id) && !lost.known.includes(id));
     // With a sampled schema the column may have been unknown when the record was made.
     if (found !== undefined || !schema.entity.sampled) return found;

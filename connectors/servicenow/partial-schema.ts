@@ -26,7 +26,16 @@ export function completed(reading: DictionaryReading, sample: TableSchema): Tabl
   }
   const { entityType, label } = schema.entity;
   return {
-    ...tableSchema({ name: entityType, label, sampled: !reading.parentsKnown, fields, columns, journals, displayColumn: schema.displayColumn }),
+    ...tableSchema({
+      name: entityType,
+      label,
+      sampled: !reading.parentsKnown,
+      fields,
+      columns,
+      journals,
+      displayColumn: schema.displayColumn,
+      lineage: schema.lineage,
+    }),
     provisional: sample.provisional,
   };
 }

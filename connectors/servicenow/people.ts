@@ -14,6 +14,7 @@ export class People {
   /** The name that we sign in with, where there is one. */
   readonly #userName: string | undefined;
   readonly #byUserName = new Map<string, { readonly person: Person; readonly until: number }>();
+  readonly #ids = new Map<string, { readonly id: Promise<string | undefined>; readonly until: number }>();
   #self: Promise<Person> | undefined;
   /** A user known by the name alone is looked for again after a while. */
   #selfUntil = Number.POSITIVE_INFINITY;
@@ -54,6 +55,25 @@ export class People {
     return row === undefined ? undefined : personOf(row);
   }
 
+  /** The sys_id of the one who has this e-mail or user name; texts that can be neither are nobody's. */
+  async idOf(text: string): Promise<string | undefined> {
+    const wanted = text.trim();
+    if (!/^[^\s,^]+$/.test(wanted)) return undefined;
+    let entry = this.#ids.get(wanted);
+    if (entry === undefined || entry.until <= Date.now()) {
+      if (this.#ids.size > 20_000) this.#ids.clear();
+      const id = this.find(wanted.includes("@") ? { email: wanted } : { username: wanted }).then((person) => person?.id);
+      entry = { id, until: Date.now() + keepMs };
+      this.#ids.set(wanted, entry);
+      // Neither a failure nor "nobody" is kept: the user may be made in a moment.
+      id.then(
+        (found) => found ?? this.#ids.delete(wanted),
+        () => this.#ids.delete(wanted),
+      );
+    }
+    return await entry.id;
+  }
+
   #remember(userName: string, person: Person, now: number): void {
     if (this.#byUserName.size > 20_000) this.#byUserName.clear();
     this.#byUserName.set(userName, { person, until: now + keepMs });
@@ -86,8 +106,9 @@ export class People {
   }
 }
 
-function isNamed(row: RawRow, userName: string): boolean {
-  return textOf(row, "user_name").toLowerCase() === userName.toLowerCase();
+/** A JWT may name its user by e-mail or sys_id: the OAuth application says which. */
+function isNamed(row: RawRow, name: string): boolean {
+  return ["user_name", "email", "sys_id"].some((column) => textOf(row, column).toLowerCase() === name.toLowerCase());
 }
 
 function personOf(row: RawRow): Person {

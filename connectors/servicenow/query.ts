@@ -71,7 +71,8 @@ export async function checkedQuery(schemas: Schemas, table: string, text: string
   }
   const terms = query.alternatives.flatMap(({ groups }) => groups.flat());
   const plain = terms.filter(({ field }) => field !== textSearchField);
-  const paths = [...plain.map(({ field }) => field), ...query.order.map(({ field }) => field), ...query.groupBy];
+  const others = plain.flatMap(({ operator, value }) => (fieldOperators.has(operator) ? [value.split("@", 1)[0] ?? ""] : []));
+  const paths = [...plain.map(({ field }) => field), ...others, ...query.order.map(({ field }) => field), ...query.groupBy];
   for (const path of new Set(paths)) await requireField(schemas, table, path);
   const { columns } = await schemas.table(table);
   for (const { field, operator, value } of plain) {
@@ -79,6 +80,9 @@ export async function checkedQuery(schemas: Schemas, table: string, text: string
   }
   return query;
 }
+
+/** What they compare with is another field; of stamps, `@day` and the like may follow [K]. */
+const fieldOperators: ReadonlySet<string> = new Set(["SAMEAS", "NSAMEAS", "GT_FIELD", "LT_FIELD", "GT_OR_EQUALS_FIELD", "LT_OR_EQUALS_FIELD"]);
 
 async function requireField(schemas: Schemas, table: string, path: string): Promise<void> {
   let current: string | undefined = table;

@@ -28,31 +28,33 @@ export async function droppedFields(client: ServiceNowClient, written: readonly 
   const dropped = new Map<number, string[]>();
   const lastWriter = new Map<string, number>();
   for (const { index, recordId, values } of written) for (const name of Object.keys(values)) lastWriter.set(`${recordId}.${name}`, index);
-  for (const [table, writes] of Map.groupBy(written, ({ schema }) => schema.entity.entityType)) {
-    for (const chunk of inChunks(writes)) {
-      const names = new Set(chunk.flatMap(({ values }) => Object.keys(values)));
-      if (names.size === 0) continue;
-      const rows = await client.listAll({
-        table,
-        query: `sys_idIN${[...new Set(chunk.map(({ recordId }) => recordId))].join(",")}^ORDERBYsys_id`,
-        fields: ["sys_id", ...names],
-        display: true,
-      });
-      const byId = new Map(rows.map((row) => [textOf(row, "sys_id"), row]));
-      for (const { index, recordId, values, schema } of chunk) {
-        const row = byId.get(recordId);
-        // A record that is hidden from us after our own write cannot be compared.
-        if (row === undefined) continue;
-        const lost = Object.entries(values).filter(
-          ([name, sent]) => lastWriter.get(`${recordId}.${name}`) === index && !holds(row[name], sent, schema.columns.get(name)),
-        );
-        dropped.set(
-          index,
-          lost.map(([name]) => name),
-        );
-      }
+  const chunks = [...Map.groupBy(written, ({ schema }) => schema.entity.entityType)].flatMap(([table, writes]) =>
+    inChunks(writes).map((chunk) => ({ table, chunk })),
+  );
+  const compare = async ({ table, chunk }: { table: string; chunk: WrittenFields[] }): Promise<void> => {
+    const names = new Set(chunk.flatMap(({ values }) => Object.keys(values)));
+    if (names.size === 0) return;
+    const rows = await client.listAll({
+      table,
+      query: `sys_idIN${[...new Set(chunk.map(({ recordId }) => recordId))].join(",")}^ORDERBYsys_id`,
+      fields: ["sys_id", ...names],
+      display: true,
+    });
+    const byId = new Map(rows.map((row) => [textOf(row, "sys_id"), row]));
+    for (const { index, recordId, values, schema } of chunk) {
+      const row = byId.get(recordId);
+      // A record that is hidden from us after our own write cannot be compared.
+      if (row === undefined) continue;
+      const lost = Object.entries(values).filter(
+        ([name, sent]) => lastWriter.get(`${recordId}.${name}`) === index && !holds(row[name], sent, schema.columns.get(name)),
+      );
+      dropped.set(
+        index,
+        lost.map(([name]) => name),
+      );
     }
-  }
+  };
+  await Promise.all(chunks.map(compare));
   return dropped;
 }
 
@@ -71,12 +73,17 @@ export async function addedCommentIds(
   taken: Set<string>,
 ): Promise<Map<number, string>> {
   const ids = new Map<number, string>();
-  for (const chunk of inChunks(comments)) {
-    const [since = ""] = chunk.map(({ savedAt }) => savedAt).toSorted();
-    const entries = await journalBy(client, { recordIds: chunk.map(({ recordId }) => recordId), userName, since: before(since) });
-    // Newest first, for the last written first.
+  const chunks = inChunks(comments);
+  const found = await Promise.all(
+    chunks.map((chunk) => {
+      const [since = ""] = chunk.map(({ savedAt }) => savedAt).toSorted();
+      return journalBy(client, { recordIds: chunk.map(({ recordId }) => recordId), userName, since: before(since) });
+    }),
+  );
+  // Newest first, for the last written first.
+  for (const [position, chunk] of [...chunks.entries()].toReversed()) {
     for (const comment of chunk.toReversed()) {
-      const entry = entries.findLast((candidate) => !taken.has(textOf(candidate, "sys_id")) && isEntryOf(candidate, comment));
+      const entry = found[position]?.findLast((candidate) => !taken.has(textOf(candidate, "sys_id")) && isEntryOf(candidate, comment));
       if (entry === undefined) continue;
       taken.add(textOf(entry, "sys_id"));
       ids.set(comment.index, textOf(entry, "sys_id"));

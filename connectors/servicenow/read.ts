@@ -1,6 +1,7 @@
 import type { Attachment, Comment, Condition, Entity, EntityRef, Json, Person, ReadOutcome } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
-import { type Children, childrenOf, versionOf } from "./children.ts";
+import { variablesField, variablesOf } from "./catalog-variables.ts";
+import { type Children, childKinds, childrenOf, noChildren, versionOf } from "./children.ts";
 import { listPath, longestPath, type ServiceNowClient } from "./client.ts";
 import { concernsInstance } from "./errors.ts";
 import { unknownField } from "./field-names.ts";
@@ -10,8 +11,7 @@ import { encodedConditions, term } from "./query.ts";
 import type { Schemas } from "./schema.ts";
 import { internalJournal, publicJournal, type TableSchema } from "./table-schema.ts";
 import { type Column, decoded, displayOf, isoInstant, type RawRow, type RawValue, textOf } from "./values.ts";
-
-const noChildren: Children = { journal: new Map(), attachments: new Map() };
+import { markerOf } from "./write-plan.ts";
 
 /** Reads records of one instance. */
 export class Reader {
@@ -25,14 +25,14 @@ export class Reader {
     this.#people = people;
   }
 
-  /** Records whole: four calls per hundred of one table, and none for authors already known. */
+  /** Records whole: one batch of reads for up to six hundred of one table, and another for authors not yet known. */
   async read(refs: readonly EntityRef[]): Promise<ReadOutcome[]> {
     const found = new Map<string, Entity>();
     const failed = new Map<string, ConnectorError>();
     for (const [type, ofType] of Map.groupBy(refs, (ref) => ref.type)) {
       const ids = [...new Set(ofType.map((ref) => ref.id))].filter(isSysId);
       try {
-        for (const chunk of inChunks(ids)) for (const entity of await this.#readChunk(type, chunk)) found.set(keyOf(entity.ref), entity);
+        for (const entity of await this.#readWhole(type, ids)) found.set(keyOf(entity.ref), entity);
       } catch (error) {
         // A table that is unknown or closed to us says nothing of the others.
         if (!(error instanceof ConnectorError) || concernsInstance(error)) throw error;
@@ -52,9 +52,12 @@ export class Reader {
     const schema = await this.#schemas.table(type);
     const entities: Entity[] = [];
     const seen = new Set<string>();
+    const queries = this.#fittingQueries(schema, conditions);
+    // One of none is nothing; a condition without a value could be ignored.
+    if (conditions.some(({ operator, value }) => operator === "in" && Array.isArray(value) && value.length === 0)) return [];
     // Hidden rows take up room on a page, so a page of one could mean a call for each of them.
     const pageSize = Math.min(Math.max(limit, 50), 1000);
-    for (const query of this.#fittingQueries(schema, conditions)) {
+    for (const query of queries) {
       for (let offset = 0; entities.length < limit; offset += pageSize) {
         const page = await this.#client.list({ table: type, query, display: true, limit: pageSize, offset }, `look up ${type}`);
         requireHonoured(schema, conditions, page.rows);
@@ -74,6 +77,9 @@ export class Reader {
     const schema = await this.#schemas.table(type);
     const wanted = key.trim();
     if (wanted === "") return undefined;
+    // People go by more than their full name, which need not be unique.
+    const id = type === "sys_user" && !isSysId(wanted) ? await this.#people.idOf(wanted) : undefined;
+    if (id !== undefined) return { type, id };
     const column = isSysId(wanted) ? "sys_id" : schema.displayColumn;
     const { rows } = await this.#client.list(
       { table: type, query: `${term(column, "=", wanted)}^ORDERBYsys_created_on^ORDERBYsys_id`, fields: ["sys_id"], limit: 1 },
@@ -83,15 +89,15 @@ export class Reader {
     return row === undefined ? undefined : { type, id: textOf(row, "sys_id") };
   }
 
-  async #readChunk(type: string, ids: readonly string[]): Promise<Entity[]> {
+  async #readWhole(type: string, ids: readonly string[]): Promise<Entity[]> {
     const schema = await this.#schemas.table(type);
-    const [rows, children] = await Promise.all([
-      this.#client.listAll({ table: type, query: `sys_idIN${ids.join(",")}^ORDERBYsys_id`, display: true }),
-      childrenOf(this.#client, ids, { journal: schema.journals.size > 0 }),
+    const [lists, children] = await Promise.all([
+      Promise.all(inChunks(ids).map((chunk) => this.#client.listAll({ table: type, query: `sys_idIN${chunk.join(",")}^ORDERBYsys_id`, display: true }))),
+      childrenOf(this.#client, ids, childKinds(schema)),
     ]);
     const authors = [...children.journal.values(), ...children.attachments.values()].flat().map((child) => textOf(child, "sys_created_by"));
     const person = await this.#people.named(authors);
-    return rows.map((row) => this.#entity(schema, row, children, person));
+    return lists.flat().map((row) => this.#entity(schema, row, children, person));
   }
 
   #entity(schema: TableSchema, row: RawRow, children: Children, person: (userName: string) => Person | null): Entity {
@@ -107,7 +113,9 @@ export class Reader {
       fields[name] = decoded(raw, column);
       if (isLabelled(column, row[name]) && textOf(row, name) !== "") display[name] = displayOf(row, name);
     }
+    if (schema.catalogVariables) fields[variablesField] = variablesOf(children.variables.get(id) ?? []);
     const journal = children.journal.get(id) ?? [];
+    const marker = markerOf(schema, row);
     return {
       ref: { type, id },
       key: textOf(row, schema.displayColumn) || id,
@@ -118,6 +126,7 @@ export class Reader {
       comments: journal.filter((entry) => textOf(entry, "element") === publicJournal).map((entry) => commentOf(entry, person)),
       internalComments: journal.filter((entry) => textOf(entry, "element") === internalJournal).map((entry) => commentOf(entry, person)),
       attachments: (children.attachments.get(id) ?? []).map((file) => attachmentOf(file, person)),
+      ...(marker === undefined ? {} : { marker }),
     };
   }
 

@@ -1,9 +1,14 @@
 import type { ServiceNowClient } from "./client.ts";
+import type { ServiceNowSettings } from "./config.ts";
 import { readDictionary } from "./dictionary.ts";
 import { completed } from "./partial-schema.ts";
 import { sampledTable } from "./sampled-schema.ts";
-import { requireTableName, type TableSchema } from "./table-schema.ts";
+import { suppliedLine, suppliedTable, withSupplied } from "./supplied-schema.ts";
+import { adapted, requireTableName, type TableSchema } from "./table-schema.ts";
+import { extendsTask } from "./task-columns.ts";
 import { textOf } from "./values.ts";
+
+type SchemaSettings = Pick<ServiceNowSettings, "schemaSeconds" | "schema" | "markerField" | "statusFields">;
 
 /** How long a schema is believed that was sampled from no record. */
 const provisionalMs = 5000;
@@ -11,13 +16,19 @@ const provisionalMs = 5000;
 /** The schemas of one instance, each believed for a while. */
 export class Schemas {
   readonly #client: ServiceNowClient;
-  readonly #keepMs: number;
+  readonly #settings: SchemaSettings;
   readonly #known = new Map<string, { readonly schema: Promise<TableSchema>; readonly until: number }>();
+  readonly #parents = new Map<string, readonly string[]>();
   readonly #classes = new Map<string, { readonly classes: Promise<readonly string[]>; readonly until: number }>();
 
-  constructor(client: ServiceNowClient, keepMs: number) {
+  constructor(client: ServiceNowClient, settings: SchemaSettings) {
     this.#client = client;
-    this.#keepMs = keepMs;
+    this.#settings = settings;
+  }
+
+  /** The tables above one whose schema is known at this moment; asks nobody. */
+  parentsOf(name: string): readonly string[] {
+    return this.#parents.get(name) ?? (extendsTask(name) && name !== "task" ? ["task"] : []);
   }
 
   /** BAD_REQUEST for a table that does not exist. */
@@ -28,7 +39,7 @@ export class Schemas {
       name,
       (entry) => entry.schema,
       () => {
-        const entry = { schema: this.#load(name), until: Date.now() + this.#keepMs };
+        const entry = { schema: this.#load(name), until: Date.now() + this.#settings.schemaSeconds * 1000 };
         entry.schema.then(
           ({ provisional }) => {
             if (provisional) entry.until = Math.min(entry.until, Date.now() + provisionalMs);
@@ -50,7 +61,7 @@ export class Schemas {
       (entry) => entry.classes,
       () => {
         const classes = this.#loadClasses(name);
-        return { classes, until: Date.now() + this.#keepMs };
+        return { classes, until: Date.now() + this.#settings.schemaSeconds * 1000 };
       },
     );
   }
@@ -75,11 +86,20 @@ export class Schemas {
   }
 
   async #load(name: string): Promise<TableSchema> {
-    // Roles of integrations often see nothing of the dictionary [R]: then the fields are learnt from records.
+    const schema = adapted(await this.#found(name), this.#settings);
+    this.#parents.set(name, schema.lineage.slice(1));
+    return schema;
+  }
+
+  async #found(name: string): Promise<TableSchema> {
+    const supplied = suppliedLine(this.#settings.schema, name);
+    // Roles of integrations often see nothing of the dictionary [R]: then an administrator says what the fields are, or they are learnt from records.
     const reading = await readDictionary(this.#client, name);
-    if (reading?.parentsKnown === true && reading.choicesKnown) return reading.schema;
+    if (reading?.parentsKnown === true && reading.choicesKnown) return supplied === undefined ? reading.schema : withSupplied(reading.schema, name, supplied);
+    if (supplied?.[0]?.complete === true) return reading === undefined ? suppliedTable(name, supplied) : withSupplied(reading.schema, name, supplied);
     const sample = await sampledTable(this.#client, name);
-    return reading === undefined ? sample : completed(reading, sample);
+    const known = reading === undefined ? sample : completed(reading, sample);
+    return supplied === undefined ? known : withSupplied(known, name, supplied);
   }
 
   async #loadClasses(name: string): Promise<readonly string[]> {

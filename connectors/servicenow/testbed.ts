@@ -19,6 +19,8 @@ export interface Testbed {
   done(operation: WriteOperation, by?: Connector): Promise<string>;
   /** Paths that were asked for since the last look, `METHOD path`, without queries. */
   calls(): string[];
+  /** Tables that were asked for since the last look, those in batches included, each as often as it was. */
+  tables(): string[];
   close(): Promise<void>;
 }
 
@@ -59,6 +61,13 @@ export async function openTestbed(options: ServiceNowSimulatorOptions = {}): Pro
       const calls = simulator.requests.map(({ method, path }) => `${method} ${path.split("?", 1)[0]}`);
       simulator.forgetRequests();
       return calls;
+    },
+    tables: () => {
+      const tables = simulator.requests.flatMap(({ path, body }) =>
+        [...`${path} ${body}`.matchAll(/\/api\/now\/table\/(\w+)/g)].map(([, table = ""]) => table),
+      );
+      simulator.forgetRequests();
+      return tables;
     },
     close: async () => {
       for (const one of opened) await one.close();

@@ -51,6 +51,7 @@ describe("writing", () => {
     ["null clears", null, column("reference"), ""],
     ["booleans", true, column("boolean"), "true"],
     ["instants with an offset become UTC", "2026-07-13T19:28:40.900+02:00", column("instant"), "2026-07-13 17:28:40"],
+    ["instants without a zone are UTC, wherever the node stands", "2026-07-13T17:28:40", column("instant"), "2026-07-13 17:28:40"],
     ["instants that are already in the platform's form", "2026-07-13 17:28:40", column("instant"), "2026-07-13 17:28:40"],
     ["durations", 137, column("duration"), "1970-01-01 00:02:17"],
     ["choices by value", "2", state, "2"],
@@ -66,6 +67,9 @@ describe("writing", () => {
     ["an unknown choice, with those that there are", "Escalated", state, /has no choice “Escalated”; it has 1 - High \(1\), In Progress \(2\)/],
     ["text as a number", "many", column("integer"), /takes a whole number, not "many"/],
     ["an object as text", { a: 1 }, column("text"), /takes text/],
+    ["a number for an instant", "5", column("instant"), /takes an instant/],
+    ["an instant of a day that no calendar has", "2026-02-30 10:00:00", column("instant"), /takes an instant/],
+    ["a date that no calendar has", "2026-02-30", column("date"), /takes a date/],
     ["a broken instant", "yesterday", column("instant"), /takes an instant/],
   ])("refuses %s", (_what, value, as, message) => {
     expect(() => encoded(value, as, "incident")).toThrow(
@@ -93,6 +97,12 @@ describe("comparing what was kept with what was sent", () => {
   });
   test("a reference sent by name is kept when its name is shown", () =>
     expect(holds({ value: "a1", display_value: "Joe" }, "Joe", column("reference"))).toBe(true));
+  test("the order of a list does not count, its members do", () => {
+    const lists = [holds("b,a", "a,b", column("references")), holds("a", "a,b", column("references")), holds("a", "", column("choices"))];
+    expect(lists).toEqual([true, false, false]);
+    expect(holds({ value: "a1,b2", display_value: "Joe, Ann" }, "Ann,Joe", column("references"))).toBe(true);
+    expect(holds({ value: "a1", display_value: "" }, "", column("references"))).toBe(false);
+  });
   test("a field that is not there was not kept, unless nothing was sent", () => {
     expect([holds(undefined, "x", undefined), holds(undefined, "", undefined)]).toEqual([false, true]);
   });

@@ -1,23 +1,36 @@
 import { z } from "zod";
 import type { Watch, WatchedChange, WatchPage } from "../connector.ts";
-import { childrenOf, journalElements, versionOf } from "./children.ts";
-import { listPath, longestPath, type ServiceNowClient } from "./client.ts";
-import { idsPerCall, isSysId } from "./ids.ts";
+import { variableRecord, variableSource, variableStamp } from "./catalog-variables.ts";
+import { childKinds, childrenOf, journalElements, versionOf } from "./children.ts";
+import { type ListRequest, listPath, longestPath, type ServiceNowClient } from "./client.ts";
+import { namingClosedFields } from "./closed-fields.ts";
+import { requireFiltering } from "./counting.ts";
+import { idsPerCall, inChunks, isSysId } from "./ids.ts";
 import { checkedQuery, narrowed } from "./query.ts";
 import type { Schemas } from "./schema.ts";
-import { nextRows, type StreamPosition, type StreamSource, type StreamStep } from "./stream.ts";
+import { firstPage, nextRows, Room, type StreamPosition, type StreamSource, type StreamStep } from "./stream.ts";
 import { type RawRow, stampOf, textOf } from "./values.ts";
 
 const position = z.object({ at: z.string(), id: z.string(), seen: z.record(z.string(), z.string()) });
-const cursorSchema = z.object({ v: z.literal(1), records: position, journal: position, attachments: position });
+const cursorSchema = z.object({
+  v: z.literal(1),
+  records: position,
+  journal: position,
+  attachments: position,
+  // Later than the others: cursors that were stored before are without them.
+  deletions: position.optional(),
+  variables: position.optional(),
+  /** Records deleted lately, newest last: restoring one need not move its stamp. */
+  gone: z.array(z.string()).default([]),
+});
 type Cursor = z.infer<typeof cursorSchema>;
 
-interface Sources {
-  readonly records: StreamSource;
-  /** Absent where the table has no journal. */
-  readonly journal: StreamSource | undefined;
-  readonly attachments: StreamSource;
-}
+type SourceName = "records" | "journal" | "attachments" | "deletions" | "variables";
+/** Absent = the table has none. */
+type Sources = { readonly records: StreamSource } & Readonly<Partial<Record<SourceName, StreamSource>>>;
+const childNames = ["journal", "attachments", "deletions", "variables"] as const;
+/** Deleted records that are looked for again: as many as one `IN` takes. */
+const mostGone = 100;
 
 const recordFields = ["sys_id", "sys_mod_count", "sys_updated_on"];
 
@@ -33,15 +46,20 @@ export class Watcher {
     this.#overlapMs = overlapMs;
   }
 
-  /** Fields and choices against the schema, then one row against the platform. */
+  /** Fields and choices against the schema, then the query as a whole against the platform, and whether it filters at all. */
   async checkQuery(watch: Watch): Promise<void> {
-    await checkedQuery(this.#schemas, watch.entityType, watch.query);
-    await this.#client.list({ table: watch.entityType, query: watch.query, fields: ["sys_id"], limit: 1 }, `search ${watch.entityType} with this query`);
+    const query = await checkedQuery(this.#schemas, watch.entityType, watch.query);
+    const request = { table: watch.entityType, query: watch.query, fields: ["sys_id"], limit: 1 };
+    await this.#client.list(request, `search ${watch.entityType} with this query`).catch(async (error: unknown) => {
+      throw await namingClosedFields(this.#client, watch.entityType, query, error);
+    });
+    await requireFiltering(this.#client, await this.#schemas.table(watch.entityType), watch.query, query);
   }
 
   /**
-   * Three calls when nothing happened: the records by their update stamp, and journal entries and attachments by
-   * themselves, since neither is sure to touch its record [K]. Two more tell the versions of what changed.
+   * One call when nothing happened, a batch: the records by their update stamp; journal entries, attachments and catalog
+   * variables by themselves, since neither is sure to touch its record [K]; and what the instance wrote down as deleted. A
+   * second one tells the versions of what changed.
    */
   async poll(watch: Watch, cursor: string | undefined, limit: number, since: string | undefined): Promise<WatchPage> {
     // Again and not only in checkQuery: a column that was removed meanwhile would turn the query into "everything" [R].
@@ -49,60 +67,77 @@ export class Watcher {
     const start = cursor === undefined ? this.#start(since) : parsedCursor(cursor, this.#client);
     if (start === undefined) return { changes: [], cursor: JSON.stringify(await this.#now(watch)), more: false };
     const sources = await this.#sources(watch);
-    const records = await this.#advance(sources.records, start.records, limit);
-    const [journal, attachments] = await this.#advanceChildren(sources, start, limit - records.rows.length);
-    const next: Cursor = { v: 1, records: records.position, journal: journal.position, attachments: attachments.position };
+    const room = new Room(limit);
+    const [steps, restored] = await Promise.all([this.#steps(sources, start, room), this.#matching(watch, start.gone)]);
+    const { records, journal, attachments, deletions, variables } = steps;
     const seen = new Map<string, { readonly row: RawRow; readonly at: string }>();
-    for (const row of records.rows) seen.set(textOf(row, "sys_id"), { row, at: textOf(row, "sys_updated_on") });
-    const parents = new Map<string, string>();
-    for (const row of journal.rows) parents.set(textOf(row, "element_id"), textOf(row, "sys_created_on"));
-    for (const row of attachments.rows) parents.set(textOf(row, "table_sys_id"), textOf(row, "sys_created_on"));
+    for (const row of restored) seen.set(textOf(row, "sys_id"), { row, at: "" });
+    for (const row of records?.rows ?? []) seen.set(textOf(row, "sys_id"), { row, at: textOf(row, "sys_updated_on") });
+    const tombstones = new Map((deletions?.rows ?? []).map((row) => [textOf(row, "documentkey"), textOf(row, "sys_created_on")]));
+    const parents = new Map(tombstones);
+    for (const row of journal?.rows ?? []) parents.set(textOf(row, "element_id"), textOf(row, "sys_created_on"));
+    for (const row of attachments?.rows ?? []) parents.set(textOf(row, "table_sys_id"), textOf(row, "sys_created_on"));
+    for (const row of variables?.rows ?? []) parents.set(textOf(row, variableRecord), textOf(row, variableStamp));
     const unseen = [...parents.keys()].filter((id) => !seen.has(id) && isSysId(id));
-    for (const row of await this.#matching(watch, unseen)) seen.set(textOf(row, "sys_id"), { row, at: parents.get(textOf(row, "sys_id")) ?? "" });
-    return { changes: await this.#changes(watch, seen), cursor: JSON.stringify(next), more: records.more || journal.more || attachments.more };
+    const [matching, present] = await Promise.all([this.#matching(watch, unseen), this.#present(watch, [...tombstones.keys()])]);
+    for (const row of matching) seen.set(textOf(row, "sys_id"), { row, at: parents.get(textOf(row, "sys_id")) ?? "" });
+    const deleted = [...tombstones].filter(([id]) => !present.has(id) && !seen.has(id));
+    const at = new Map([...deleted, ...[...seen].map(([id, entry]) => [id, entry.at] as const)]);
+    const changes = [
+      ...(await this.#changes(watch, seen)),
+      ...deleted.map(([id, stamp]): WatchedChange => ({ ref: { type: watch.entityType, id }, version: `deleted.${stamp.replace(/\D/g, "")}`, deleted: true })),
+    ].toSorted((a, b) => compared(at.get(a.ref.id) ?? "", at.get(b.ref.id) ?? ""));
+    const next: Cursor = {
+      v: 1,
+      records: records?.position ?? start.records,
+      journal: journal?.position ?? start.journal,
+      attachments: attachments?.position ?? start.attachments,
+      deletions: deletions?.position ?? start.deletions ?? start.records,
+      variables: variables?.position ?? start.variables ?? start.records,
+      gone: [...new Set([...start.gone, ...deleted.map(([id]) => id)])].filter((id) => !seen.has(id)).slice(-mostGone),
+    };
+    return { changes, cursor: JSON.stringify(next), more: Object.values(steps).some(({ more }) => more) };
   }
 
-  /** At once when each can have a part of the room that is left; a single place goes to whichever has something. */
-  async #advanceChildren(sources: Sources, from: Cursor, room: number): Promise<[StreamStep, StreamStep]> {
-    if (room >= 2) {
-      const half = Math.ceil(room / 2);
-      return await Promise.all([
-        this.#advanceChild(sources.journal, from.journal, half),
-        this.#advanceChild(sources.attachments, from.attachments, room - half),
-      ]);
+  /** The first pages of all sources are asked for at once; they are worked through one after the other, while there is room. */
+  async #steps(sources: Sources, from: Cursor, room: Room): Promise<Readonly<Partial<Record<SourceName, StreamStep>>>> {
+    const { absences } = this.#client;
+    const asked = childNames.map((name) => {
+      const source = sources[name];
+      const position = from[name] ?? startOf(from.records.at);
+      return { name, source, position, first: source && absences.unlessOutOfReach(source.table, () => firstPage(this.#client, source, position, room.limit)) };
+    });
+    const pages = await Promise.all([firstPage(this.#client, sources.records, from.records, room.limit), ...asked.map(({ first }) => first)]);
+    const steps: Partial<Record<SourceName, StreamStep>> = {
+      records: await nextRows(this.#client, sources.records, from.records, pages[0], room, this.#overlapMs),
+    };
+    for (const [index, { name, source, position }] of asked.entries()) {
+      const first = pages[index + 1];
+      // A source that is out of reach keeps its place, so nothing is missed when it comes back.
+      if (source === undefined || first === undefined) continue;
+      const step = await absences.unlessOutOfReach(source.table, () => nextRows(this.#client, source, position, first, room, this.#overlapMs));
+      if (step !== undefined) steps[name] = step;
     }
-    const journal = await this.#advanceChild(sources.journal, from.journal, room);
-    return [journal, await this.#advanceChild(sources.attachments, from.attachments, room - journal.rows.length)];
-  }
-
-  /** A source that is out of reach keeps its place, so nothing is missed when it comes back; the table is polled alone meanwhile. */
-  async #advanceChild(source: StreamSource | undefined, from: StreamPosition, limit: number): Promise<StreamStep> {
-    const step = source === undefined ? undefined : await this.#client.absences.unlessOutOfReach(source.table, () => this.#advance(source, from, limit));
-    return step ?? { rows: [], position: from, more: false };
-  }
-
-  async #advance(source: StreamSource, from: StreamPosition, limit: number): Promise<StreamStep> {
-    // No room left on this page: whether there is more shows the next time.
-    if (limit <= 0) return { rows: [], position: from, more: true };
-    return await nextRows(this.#client, source, from, limit, this.#overlapMs);
+    return steps;
   }
 
   async #sources(watch: Watch): Promise<Sources> {
     const schema = await this.#schemas.table(watch.entityType);
     const classes = (await this.#schemas.classes(watch.entityType)).join(",");
-    return {
-      records: { table: watch.entityType, stamp: "sys_updated_on", mark: "sys_mod_count", query: watch.query, fields: [] },
-      journal:
-        schema.journals.size === 0
-          ? undefined
-          : { table: "sys_journal_field", stamp: "sys_created_on", query: `nameIN${classes}^${journalElements}`, fields: ["element_id"] },
-      attachments: { table: "sys_attachment", stamp: "sys_created_on", query: `table_nameIN${classes}`, fields: ["table_sys_id"] },
+    const sources: Record<SourceName, StreamSource> = {
+      records: { table: watch.entityType, stamp: "sys_updated_on", record: "sys_id", mark: "sys_mod_count", query: watch.query },
+      journal: { table: "sys_journal_field", stamp: "sys_created_on", record: "element_id", query: `nameIN${classes}^${journalElements}` },
+      attachments: { table: "sys_attachment", stamp: "sys_created_on", record: "table_sys_id", query: `table_nameIN${classes}` },
+      deletions: { table: "sys_audit_delete", stamp: "sys_created_on", record: "documentkey", query: `tablenameIN${classes}` },
+      variables: variableSource,
     };
+    const { journal, variables, ...always } = sources;
+    return { ...always, ...(schema.journals.size === 0 ? {} : { journal }), ...(schema.catalogVariables ? { variables } : {}) };
   }
 
   /** Which of these records match the trigger, in as few calls as addresses allow. */
   async #matching(watch: Watch, ids: readonly string[]): Promise<RawRow[]> {
-    const rows: RawRow[] = [];
+    const requests: Omit<ListRequest, "limit">[] = [];
     let size = idsPerCall;
     for (let start = 0; start < ids.length; ) {
       const chunk = ids.slice(start, start + size);
@@ -111,19 +146,25 @@ export class Watcher {
         size = Math.ceil(chunk.length / 2);
         continue;
       }
-      rows.push(...(await this.#client.listAll(request)));
+      requests.push(request);
       start += chunk.length;
     }
-    return rows;
+    return (await Promise.all(requests.map((request) => this.#client.listAll(request)))).flat();
+  }
+
+  /** Which of these records are there, whether or not they match the trigger. */
+  async #present(watch: Watch, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const asked = inChunks(ids.filter(isSysId)).map((chunk) =>
+      this.#client.listAll({ table: watch.entityType, query: `sys_idIN${chunk.join(",")}^ORDERBYsys_id`, fields: ["sys_id"] }),
+    );
+    return new Set((await Promise.all(asked)).flat().map((row) => textOf(row, "sys_id")));
   }
 
   async #changes(watch: Watch, seen: ReadonlyMap<string, { readonly row: RawRow; readonly at: string }>): Promise<WatchedChange[]> {
     if (seen.size === 0) return [];
     const schema = await this.#schemas.table(watch.entityType);
-    const children = await childrenOf(this.#client, [...seen.keys()], { journal: schema.journals.size > 0, idsOnly: true, lenient: true });
-    return [...seen.values()]
-      .toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
-      .map(({ row }) => ({ ref: { type: watch.entityType, id: textOf(row, "sys_id") }, version: versionOf(row, children) }));
+    const children = await childrenOf(this.#client, [...seen.keys()], { ...childKinds(schema), idsOnly: true, lenient: true });
+    return [...seen.values()].map(({ row }) => ({ ref: { type: watch.entityType, id: textOf(row, "sys_id") }, version: versionOf(row, children) }));
   }
 
   #start(since: string | undefined): Cursor | undefined {
@@ -141,8 +182,16 @@ export class Watcher {
 }
 
 function cursorAt(stamp: string): Cursor {
-  const start = { at: stamp, id: "", seen: {} };
-  return { v: 1, records: start, journal: start, attachments: start };
+  const start = startOf(stamp);
+  return { v: 1, records: start, journal: start, attachments: start, deletions: start, variables: start, gone: [] };
+}
+
+function startOf(stamp: string): StreamPosition {
+  return { at: stamp, id: "", seen: {} };
+}
+
+function compared(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function parsedCursor(text: string, client: ServiceNowClient): Cursor {

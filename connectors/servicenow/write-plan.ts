@@ -5,8 +5,10 @@ import type { RestCall } from "./batch.ts";
 import { encoded } from "./encoding.ts";
 import { unknownField } from "./field-names.ts";
 import { isSysId } from "./ids.ts";
+import type { People } from "./people.ts";
 import type { Schemas } from "./schema.ts";
-import type { TableSchema } from "./table-schema.ts";
+import { correlationColumn, type TableSchema } from "./table-schema.ts";
+import { type RawRow, textOf } from "./values.ts";
 
 export interface PlannedCall {
   readonly call: RestCall;
@@ -22,12 +24,12 @@ export interface PlannedCall {
 const correlationDisplay = "Isobridge";
 
 /** Turns an operation into a call. Throws for what cannot work, so that nothing is sent that the platform would drop without a word [R]. */
-export async function plannedCall(schemas: Schemas, operation: Exclude<WriteOperation, { kind: "addAttachment" }>): Promise<PlannedCall> {
+export async function plannedCall(schemas: Schemas, people: People, operation: Exclude<WriteOperation, { kind: "addAttachment" }>): Promise<PlannedCall> {
   switch (operation.kind) {
     case "create":
-      return await plannedCreate(schemas, operation);
+      return await plannedCreate(schemas, people, operation);
     case "update":
-      return await plannedUpdate(schemas, operation);
+      return await plannedUpdate(schemas, people, operation);
     case "delete":
       return plain({ method: "DELETE", path: recordPath(operation.ref) }, `delete ${named(operation.ref)}`);
     case "addComment":
@@ -53,23 +55,32 @@ export function recordPath(ref: EntityRef): string {
   return `/api/now/table/${ref.type}/${ref.id}`;
 }
 
-/** Tables below task have a column for it; a rule that fills the column itself goes before. */
-export function carriesMarker(schema: TableSchema, fields: Readonly<Record<string, Json>>): boolean {
-  return schema.columns.has("correlation_id") && !("correlation_id" in fields);
+/** Where the marker of a create goes: a column that the rule fills itself is not ours. Undefined = nowhere. */
+export function markerColumnOf(schema: TableSchema, fields: Readonly<Record<string, Json>>): string | undefined {
+  return schema.markerColumns.find((column) => !(column in fields));
 }
 
 /** The marker as it is kept: one that is too long for the column, or that a query could not hold, goes in as its hash. */
-export function markerText(schema: TableSchema, marker: string): string {
-  const room = schema.entity.fields.find(({ name }) => name === "correlation_id")?.maxLength ?? 100;
+export function markerText(schema: TableSchema, column: string, marker: string): string {
+  const room = schema.entity.fields.find(({ name }) => name === column)?.maxLength ?? 100;
   return marker.length <= room && /^[\w.:/-]+$/.test(marker) ? marker : createHash("sha256").update(marker).digest("hex").slice(0, room);
 }
 
-async function plannedCreate(schemas: Schemas, operation: Extract<WriteOperation, { kind: "create" }>): Promise<PlannedCall> {
+/** The marker that a record carries, if one of ours made it. */
+export function markerOf(schema: TableSchema, row: RawRow): string | undefined {
+  const marked = schema.markerColumns.find(
+    (column) => textOf(row, column) !== "" && (column !== correlationColumn || textOf(row, "correlation_display") === correlationDisplay),
+  );
+  return marked === undefined ? undefined : textOf(row, marked);
+}
+
+async function plannedCreate(schemas: Schemas, people: People, operation: Extract<WriteOperation, { kind: "create" }>): Promise<PlannedCall> {
   const schema = await schemas.table(operation.entityType);
-  const values = valuesOf(schema, operation.fields);
+  const values = valuesOf(schema, await withPeople(schema, people, operation.fields));
+  const column = markerColumnOf(schema, operation.fields);
   const marker: Record<string, string> = {};
-  if (carriesMarker(schema, operation.fields))
-    Object.assign(marker, { correlation_id: markerText(schema, operation.marker), correlation_display: correlationDisplay });
+  if (column !== undefined) marker[column] = markerText(schema, column, operation.marker);
+  if (column === correlationColumn) marker.correlation_display = correlationDisplay;
   return {
     call: { method: "POST", path: `/api/now/table/${operation.entityType}?sysparm_fields=sys_id`, body: { ...values, ...marker } },
     what: `create a record of ${operation.entityType}`,
@@ -79,9 +90,9 @@ async function plannedCreate(schemas: Schemas, operation: Extract<WriteOperation
   };
 }
 
-async function plannedUpdate(schemas: Schemas, operation: Extract<WriteOperation, { kind: "update" }>): Promise<PlannedCall> {
+async function plannedUpdate(schemas: Schemas, people: People, operation: Extract<WriteOperation, { kind: "update" }>): Promise<PlannedCall> {
   const schema = await schemas.table(operation.ref.type);
-  const values = valuesOf(schema, operation.fields);
+  const values = valuesOf(schema, await withPeople(schema, people, operation.fields));
   return {
     call: { method: "PATCH", path: `${recordPath(operation.ref)}?sysparm_fields=sys_id`, body: values },
     what: `update ${named(operation.ref)}`,
@@ -112,6 +123,24 @@ async function plannedComment(schemas: Schemas, operation: Extract<WriteOperatio
 
 function plain(call: RestCall, what: string): PlannedCall {
   return { call, what, repeatable: true, schema: undefined, values: {} };
+}
+
+/**
+ * The platform takes what names a record for a reference, which for people is their full name. Rules know them by e-mail or user
+ * name as well, so those are looked up; what is nobody's is sent as it is, and reading back shows what became of it.
+ */
+async function withPeople(schema: TableSchema, people: People, fields: Readonly<Record<string, Json>>): Promise<Record<string, Json>> {
+  const known = async ([name, value]: [string, Json]): Promise<[string, Json]> => {
+    const column = schema.columns.get(name);
+    if (column?.reference !== "sys_user" || (column.type !== "reference" && column.type !== "references")) return [name, value];
+    if (Array.isArray(value)) return [name, await Promise.all(value.map(async (item: Json) => await personId(people, item)))];
+    return [name, await personId(people, value)];
+  };
+  return Object.fromEntries(await Promise.all(Object.entries(fields).map(known)));
+}
+
+async function personId(people: People, value: Json): Promise<Json> {
+  return typeof value === "string" && !isSysId(value) ? ((await people.idOf(value)) ?? value) : value;
 }
 
 function valuesOf(schema: TableSchema, fields: Readonly<Record<string, Json>>): Record<string, string> {

@@ -1,19 +1,25 @@
 import type { WriteOperation, WriteOutcome } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { HttpAnswer } from "../http.ts";
-import { batchBytes, batchItems, type RestCall, sendAlone, sendBatch } from "./batch.ts";
+import { batchItems, sendAlone, sendBatch } from "./batch.ts";
+import { variablesField } from "./catalog-variables.ts";
 import type { ServiceNowClient } from "./client.ts";
 import { concernsInstance, isRefused } from "./errors.ts";
+import { removedRecords } from "./missing.ts";
 import type { People } from "./people.ts";
 import { addedCommentIds, droppedFields, type WrittenComment, type WrittenFields } from "./read-back.ts";
 import type { Schemas } from "./schema.ts";
 import { uploadAttachment } from "./upload.ts";
 import { rawResult, stampOf, textOf } from "./values.ts";
 import { type PlannedCall, plannedCall } from "./write-plan.ts";
+import { batches, recordOf, rounds } from "./write-rounds.ts";
+import { carriesVariables, type FieldsWrite, writeVariables } from "./write-variables.ts";
 
 /** Attachments that are sent at the same time. */
 const uploadsAtOnce = 2;
 const mostOwnEntries = 10_000;
+/** A slow moment should not make batches pointless for ever. */
+const smallestBatch = 20;
 
 /** Writes to one instance. */
 export class Writer {
@@ -22,6 +28,8 @@ export class Writer {
   readonly #people: People;
   /** Accounts without rights to the batch API write one by one. */
   #batchAllowed = true;
+  /** What the instance managed in the time that a batch has, when that was less than all. */
+  #batchItems = batchItems;
   /** Journal entries known as ours: the same words again within a second must not be taken for the entry before. */
   readonly #ownEntries = new Set<string>();
 
@@ -36,7 +44,7 @@ export class Writer {
    * keep their order, and those of a round can share a batch. Afterwards everything written is read back.
    */
   async write(operations: readonly WriteOperation[]): Promise<WriteOutcome[]> {
-    const run: Run = { operations, outcomes: [], fields: [], comments: [], sent: false };
+    const run: Run = { operations, outcomes: [], fields: [], comments: [], lostVariables: new Map(), absent: [], sent: false };
     for (const round of rounds(operations)) await this.#round(run, round);
     await this.#readBack(run);
     return operations.map(
@@ -45,25 +53,48 @@ export class Writer {
   }
 
   async #round(run: Run, round: readonly number[]): Promise<void> {
-    const calls: Pending[] = [];
-    const uploads: number[] = [];
-    for (const index of round) {
+    const open = round.flatMap((index) => {
       const operation = run.operations[index];
-      if (operation === undefined || this.#heldBack(run, index, operation)) continue;
-      if (operation.kind === "addAttachment") {
-        uploads.push(index);
+      return operation === undefined || this.#heldBack(run, index, operation) ? [] : [{ index, operation }];
+    });
+    // At the same time, so that what has to be looked up for them shares calls.
+    const planned = await Promise.all(open.map(async ({ index, operation }) => await this.#planned(run, index, operation)));
+    const calls: Pending[] = [];
+    for (const { index, plan } of planned) {
+      if (!(plan instanceof Error)) {
+        if (plan !== undefined) calls.push(plan);
         continue;
       }
-      try {
-        calls.push({ index, operation, ...(await plannedCall(this.#schemas, operation)) });
-      } catch (error) {
-        if (!(error instanceof ConnectorError) || concernsInstance(error)) this.#giveUp(run, error);
-        run.outcomes[index] = { ok: false, error: asConnectorError(error) };
-      }
+      if (!(plan instanceof ConnectorError) || concernsInstance(plan)) this.#giveUp(run, plan);
+      run.outcomes[index] = { ok: false, error: asConnectorError(plan) };
     }
-    for (const batch of batches(calls)) await this.#send(run, batch);
+    for (const batch of batches(calls, this.#batchItems)) await this.#send(run, batch);
+    const uploads = open.filter(({ operation }) => operation.kind === "addAttachment");
     for (let start = 0; start < uploads.length; start += uploadsAtOnce)
-      await Promise.all(uploads.slice(start, start + uploadsAtOnce).map((index) => this.#upload(run, index)));
+      await Promise.all(uploads.slice(start, start + uploadsAtOnce).map(({ index }) => this.#upload(run, index)));
+  }
+
+  /** The call of an operation, why there can be none, or undefined where none is needed. */
+  async #planned(run: Run, index: number, operation: WriteOperation): Promise<{ readonly index: number; readonly plan: Pending | Error | undefined }> {
+    if (operation.kind === "addAttachment") return { index, plan: undefined };
+    try {
+      const rest = carriesVariables(operation) ? await this.#variables(run, index, operation) : operation;
+      return { index, plan: rest && { index, operation: rest, ...(await plannedCall(this.#schemas, this.#people, rest)) } };
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      return { index, plan: error };
+    }
+  }
+
+  /** The operation without its catalog variables once those are written; undefined when nothing else is left of it. */
+  async #variables(run: Run, index: number, operation: FieldsWrite): Promise<FieldsWrite | undefined> {
+    const lost = await writeVariables(this.#client, operation);
+    run.sent = true;
+    if (lost.length > 0) run.lostVariables.set(index, lost);
+    const { [variablesField]: _, ...fields } = operation.fields;
+    if (Object.keys(fields).length > 0) return { ...operation, fields };
+    run.outcomes[index] = { ok: true, id: idOf(operation, ""), ...(lost.length === 0 ? {} : { dropped: lost }) };
+    return undefined;
   }
 
   async #send(run: Run, batch: readonly Pending[]): Promise<void> {
@@ -89,16 +120,24 @@ export class Writer {
       this.#failAll(run, batch, failure);
       return;
     }
+    const again: Pending[] = [];
     for (const [position, pending] of batch.entries()) {
       const outcome = outcomes[position];
       if (outcome?.kind === "answered") this.#settle(run, pending, outcome.answer);
       // Unserviced means not begun: the batch ran out of time before [D].
-      else if (outcome?.kind === "unserviced") await this.#sendAlone(run, pending);
+      else if (outcome?.kind === "unserviced") again.push(pending);
       else
         run.outcomes[pending.index] = {
           ok: false,
           error: this.#client.error("PROTOCOL", { message: `ServiceNow's batch has no word of: ${pending.what}.`, uncertain: true }),
         };
+    }
+    if (again.length === 0) return;
+    const served = batch.length - again.length;
+    if (served === 0) for (const pending of again) await this.#sendAlone(run, pending);
+    else {
+      this.#batchItems = Math.max(served, smallestBatch);
+      for (const rest of batches(again, served)) await this.#send(run, rest);
     }
   }
 
@@ -122,6 +161,7 @@ export class Writer {
       return;
     }
     if (isRefused(answer)) {
+      if (answer.status === 404 && (operation.kind === "delete" || operation.kind === "removeAttachment")) run.absent.push({ index, operation });
       run.outcomes[index] = { ok: false, error: this.#client.refusal(answer, { what, write: true, schema: schema?.entity }) };
       return;
     }
@@ -149,7 +189,8 @@ export class Writer {
       });
       return;
     }
-    run.outcomes[index] = { ok: true, id: idOf(operation, id) };
+    const lost = run.lostVariables.get(index);
+    run.outcomes[index] = { ok: true, id: idOf(operation, id), ...(lost === undefined ? {} : { dropped: lost }) };
     if (schema !== undefined && (operation.kind === "create" || operation.kind === "update")) {
       run.fields.push({ index, schema, recordId: operation.kind === "create" ? id : operation.ref.id, values: pending.values });
     }
@@ -167,12 +208,30 @@ export class Writer {
     }
   }
 
-  /** Fills in the ids of comments, and which fields were not kept. */
+  /** Fills in the ids of comments, and which fields were not kept: both look-ups go out together. */
   async #readBack(run: Run): Promise<void> {
+    await Promise.all([this.#findComments(run), this.#compareFields(run), this.#findRemoved(run)]);
+  }
+
+  /** What is surely gone is removed: an earlier try whose answer was lost may have done it. What may only be hidden stays refused. */
+  async #findRemoved(run: Run): Promise<void> {
+    if (run.absent.length === 0) return;
+    try {
+      const refs = run.absent.map(({ operation }) => (operation.kind === "delete" ? operation.ref : { type: "sys_attachment", id: operation.attachmentId }));
+      const gone = new Set((await removedRecords(this.#client, this.#schemas, refs)).map(({ id }) => id));
+      for (const [position, { index, operation }] of run.absent.entries())
+        if (gone.has(refs[position]?.id ?? "")) run.outcomes[index] = { ok: true, id: idOf(operation, "") };
+    } catch (error) {
+      // The refusal stands.
+      if (!(error instanceof ConnectorError)) throw error;
+    }
+  }
+
+  async #findComments(run: Run): Promise<void> {
+    if (run.comments.length === 0) return;
     try {
       if (this.#ownEntries.size > mostOwnEntries) this.#ownEntries.clear();
-      const userName = run.comments.length === 0 ? "" : ((await this.#people.self()).username ?? "");
-      const ids = await addedCommentIds(this.#client, run.comments, userName, this.#ownEntries);
+      const ids = await addedCommentIds(this.#client, run.comments, (await this.#people.self()).username ?? "", this.#ownEntries);
       for (const comment of run.comments) {
         const id = ids.get(comment.index);
         run.outcomes[comment.index] = id === undefined ? { ok: false, error: this.#unseenComment(comment) } : { ok: true, id };
@@ -185,10 +244,14 @@ export class Writer {
           error: this.#client.error(code, { message: `The comment was sent, but its journal entry could not be read: ${message}`, uncertain: true }),
         };
     }
+  }
+
+  async #compareFields(run: Run): Promise<void> {
     try {
       for (const [index, dropped] of await droppedFields(this.#client, run.fields)) {
         const outcome = run.outcomes[index];
-        if (outcome?.ok === true && dropped.length > 0) run.outcomes[index] = { ...outcome, dropped };
+        const all = [...(outcome?.ok === true ? (outcome.dropped ?? []) : []), ...dropped];
+        if (outcome?.ok === true && all.length > 0) run.outcomes[index] = { ...outcome, dropped: all };
       }
     } catch (error) {
       // The writes themselves are done and answered; what was dropped shows at the next read.
@@ -238,6 +301,10 @@ interface Run {
   readonly outcomes: (WriteOutcome | undefined)[];
   readonly fields: WrittenFields[];
   readonly comments: WrittenComment[];
+  /** Removals of what the platform says is not there. */
+  readonly absent: Removal[];
+  /** Catalog variables that were not kept, by index. */
+  readonly lostVariables: Map<number, readonly string[]>;
   /** Something reached the platform. */
   sent: boolean;
 }
@@ -247,44 +314,9 @@ interface Pending extends PlannedCall {
   readonly operation: Exclude<WriteOperation, { kind: "addAttachment" }>;
 }
 
-function rounds(operations: readonly WriteOperation[]): number[][] {
-  const result: number[][] = [];
-  const depth = new Map<string, number>();
-  for (const [index, operation] of operations.entries()) {
-    const key = recordOf(operation, index);
-    const round = depth.get(key) ?? 0;
-    depth.set(key, round + 1);
-    const group = result[round] ?? [];
-    group.push(index);
-    result[round] = group;
-  }
-  return result;
-}
-
-function recordOf(operation: WriteOperation, index: number): string {
-  return operation.kind === "create" ? `new ${index}` : operation.ref.id;
-}
-
-/** Calls in groups that fit one batch; what is too large for any goes alone. */
-function batches(calls: readonly Pending[]): Pending[][] {
-  const groups: Pending[][] = [];
-  let room = 0;
-  for (const pending of calls) {
-    const size = sizeOf(pending.call);
-    const group = groups.at(-1);
-    if (group === undefined || group.length >= batchItems || size > room) {
-      groups.push([pending]);
-      room = batchBytes - size;
-    } else {
-      group.push(pending);
-      room -= size;
-    }
-  }
-  return groups;
-}
-
-function sizeOf(call: RestCall): number {
-  return Math.ceil((Buffer.byteLength(JSON.stringify(call.body ?? "")) * 4) / 3) + call.path.length + 200;
+interface Removal {
+  readonly index: number;
+  readonly operation: Extract<WriteOperation, { kind: "delete" | "removeAttachment" }>;
 }
 
 function idOf(operation: Pending["operation"], created: string): string {

@@ -80,6 +80,14 @@ describe("updating", () => {
     expect(row(ref.id)?.short_description).toBe("kept");
   });
 
+  test("names the columns behind a data policy's labels also where the dictionary is closed [R]", async () => {
+    const ref = await bed.create({ short_description: "to close" });
+    bed.simulator.setAccess("isobridge", { dictionaryHidden: true });
+    const [outcome] = await bed.connect().write([update(ref, { state: "6" })]);
+    bed.simulator.setAccess("isobridge", {});
+    expect(failed(outcome)).toMatchObject({ code: "VALIDATION", fields: ["close_code", "close_notes"] });
+  });
+
   test("takes a state by its label, and a data policy's refusal names the fields, not only their labels [R]", async () => {
     const ref = await bed.create({ short_description: "to resolve" });
     const error = failed((await bed.connector.write([update(ref, { state: "Resolved" })]))[0]);
@@ -108,6 +116,7 @@ describe("updating", () => {
     expect(failed((await bed.connector.write([update(ref, { short_description: "frozen" })]))[0])).toMatchObject({
       code: "VALIDATION",
       message: expect.stringContaining("aborted by Business Rule 'Frozen^"),
+      advice: expect.stringContaining("“Frozen”"),
     });
   });
 
@@ -170,6 +179,14 @@ describe("comments", () => {
 });
 
 describe("attachments", () => {
+  test("whose type is none that a header can say arrive as plain bytes", async () => {
+    const ref = await bed.create({ short_description: "odd types" });
+    const types = ["", "Wörd document\n", "text/plain; charset=utf-8"];
+    for (const mimetype of types) await bed.done({ ...file(ref, `${mimetype.length}.bin`, "abc"), mimetype } as WriteOperation);
+    const { attachments } = await bed.read(ref);
+    expect(attachments.map((one) => one.mimetype).toSorted()).toEqual(["application/octet-stream", "application/octet-stream", "text/plain; charset=utf-8"]);
+  });
+
   test("are streamed up under their own name, and removed again", async () => {
     const ref = await bed.create({ short_description: "files" });
     const odd = `ü &"'../a+b #1.txt`;

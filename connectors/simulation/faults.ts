@@ -1,13 +1,27 @@
 import { z } from "zod";
 
-/** What goes wrong. `lost-reply` and `reset` end the connection after and before the request was handled. */
+/**
+ * What goes wrong.
+ * - `status`: this answer instead; with `applied`, after the request was handled all the same (a 5xx after applying).
+ * - `reset` and `lost-reply` end the connection before and after the request was handled.
+ * - `truncate`: half the body, then the connection drops; with `complete`, half the body as if that were all of it.
+ * - `html`: a login page, or the page of a hibernating instance; with a 3xx status a redirect to it.
+ * - `delay`: late; `drip`: the body in pieces of `bytes`, one every `ms`.
+ */
 export const faultEffect = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("status"), status: z.int().min(200).max(599), headers: z.record(z.string(), z.string()).optional(), body: z.unknown() }),
+  z.strictObject({
+    kind: z.literal("status"),
+    status: z.int().min(200).max(599),
+    headers: z.record(z.string(), z.string()).optional(),
+    body: z.unknown(),
+    applied: z.boolean().optional(),
+  }),
   z.strictObject({ kind: z.literal("lost-reply") }),
   z.strictObject({ kind: z.literal("reset") }),
-  z.strictObject({ kind: z.literal("truncate") }),
-  z.strictObject({ kind: z.literal("html"), status: z.int().optional() }),
+  z.strictObject({ kind: z.literal("truncate"), complete: z.boolean().optional() }),
+  z.strictObject({ kind: z.literal("html"), status: z.int().optional(), page: z.enum(["login", "hibernating"]).optional() }),
   z.strictObject({ kind: z.literal("delay"), ms: z.int().min(0) }),
+  z.strictObject({ kind: z.literal("drip"), bytes: z.int().min(1).default(64), ms: z.int().min(1).default(20) }),
 ]);
 
 /** Arms a fault: the first `after` matching requests pass, the next `times` (0 = for ever) are hit. */

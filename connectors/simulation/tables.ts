@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -8,16 +8,12 @@ import { join } from "node:path";
  */
 export class Tables<Row extends object = Record<string, unknown>> {
   readonly #tables = new Map<string, Map<string, Row>>();
-  readonly #blobs = new Map<string, Buffer>();
-  readonly #folder: string | undefined;
   #journal: number | undefined;
 
   constructor(folder?: string) {
-    this.#folder = folder;
-    if (folder !== undefined) {
-      mkdirSync(join(folder, "blobs"), { recursive: true });
-      this.#replay(join(folder, "journal.jsonl"));
-    }
+    if (folder === undefined) return;
+    mkdirSync(folder, { recursive: true });
+    this.#replay(join(folder, "journal.jsonl"));
   }
 
   get(table: string, id: string): Row | undefined {
@@ -45,21 +41,6 @@ export class Tables<Row extends object = Record<string, unknown>> {
   delete(table: string, id: string): boolean {
     this.#append({ table, id, row: null });
     return this.#tables.get(table)?.delete(id) ?? false;
-  }
-
-  putBlob(id: string, bytes: Buffer): void {
-    if (this.#folder === undefined) this.#blobs.set(id, bytes);
-    else {
-      const file = join(this.#folder, "blobs", encodeURIComponent(id));
-      writeFileSync(`${file}.part`, bytes);
-      renameSync(`${file}.part`, file);
-    }
-  }
-
-  blob(id: string): Buffer | undefined {
-    if (this.#folder === undefined) return this.#blobs.get(id);
-    const file = join(this.#folder, "blobs", encodeURIComponent(id));
-    return existsSync(file) ? readFileSync(file) : undefined;
   }
 
   close(): void {

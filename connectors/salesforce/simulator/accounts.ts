@@ -3,6 +3,7 @@ import { decodeJwt, errors, jwtVerify } from "jose";
 import type { Clock } from "../../simulation/clock.ts";
 import type { Tables } from "../../simulation/tables.ts";
 import type { Org, Row } from "./org.ts";
+import { WebServerFlow } from "./web-server-flow.ts";
 
 /** A connected app of the org. */
 export interface SimulatedApp {
@@ -14,6 +15,8 @@ export interface SimulatedApp {
   readonly runAs?: string;
   /** Usernames that approved the app; absent = everybody. */
   readonly approved?: readonly string[];
+  /** Where the web-server flow may send a browser back to; absent = anywhere. */
+  readonly callbackUrls?: readonly string[];
 }
 
 export interface SimulatedUser {
@@ -22,6 +25,8 @@ export interface SimulatedUser {
   readonly firstName?: string;
   readonly lastName: string;
   readonly email: string;
+  /** `System Administrator`, `Standard User` (unless said) or `API Only`. */
+  readonly profile?: string;
 }
 
 /** The error of a token request: `{error, error_description}` with HTTP 400 [R]. */
@@ -46,6 +51,10 @@ const publicHosts = ["https://login.salesforce.com", "https://test.salesforce.co
 export class Accounts {
   /** How long a session lasts; the real policy is 15 minutes to 24 hours, two hours unless changed [D]. */
   lifetimeMs = 7_200_000;
+  /** Codes and refresh tokens of people who agreed in a browser. */
+  readonly web: WebServerFlow;
+  /** The user who agrees to every request of the web-server flow at once, without being asked; set by control. */
+  agreeing: string | undefined;
   readonly #apps: readonly SimulatedApp[];
   readonly #passwords: ReadonlyMap<string, string>;
   readonly #org: Org;
@@ -57,6 +66,7 @@ export class Accounts {
     this.#org = org;
     this.#sessions = org.tables;
     this.#clock = org.clock;
+    this.web = new WebServerFlow(org.tables, () => org.clock.now().getTime());
     this.#apps = apps;
     this.#passwords = new Map(users.map(({ username, password }) => [username.toLowerCase(), password]));
     this.#onLoginHost = onLoginHost;
@@ -64,13 +74,14 @@ export class Accounts {
 
   /** Answers a token request. Throws {@link TokenError}. */
   async grant(params: URLSearchParams, instanceUrl: string): Promise<Record<string, string>> {
-    const userId = await this.#userOf(params, instanceUrl);
-    const session = this.open(userId);
+    const { userId, refreshToken, scope = "api refresh_token" } = await this.#granted(params, instanceUrl);
+    const session = this.open(userId, params.get("client_id") ?? undefined);
     const id = `${instanceUrl}/id/${organizationId}/${userId}`;
     return {
       access_token: session,
+      ...(refreshToken !== undefined && { refresh_token: refreshToken }),
       signature: randomBytes(32).toString("base64"),
-      scope: "api refresh_token",
+      scope,
       instance_url: instanceUrl,
       id,
       token_type: "Bearer",
@@ -85,9 +96,9 @@ export class Accounts {
     return user.Id;
   }
 
-  open(userId: string): string {
+  open(userId: string, clientId?: string): string {
     const token = `${organizationId.slice(0, 15)}!${randomBytes(48).toString("base64url").replaceAll(/[-_]/g, ".")}`;
-    this.#sessions.put("__sessions", token, { Id: token, userId, issuedAt: this.#clock.now().getTime() });
+    this.#sessions.put("__sessions", token, { Id: token, userId, clientId: clientId ?? null, issuedAt: this.#clock.now().getTime() });
     return token;
   }
 
@@ -98,29 +109,34 @@ export class Accounts {
     return session.userId;
   }
 
+  /** Ends a session, or a refresh token with the sessions that its app has of its user. False where it is neither. */
   revoke(token: string): boolean {
-    return this.#sessions.delete("__sessions", token);
+    const ended = this.web.revoke(token);
+    if (ended === undefined) return this.#sessions.delete("__sessions", token);
+    for (const { Id, userId, clientId } of [...this.#sessions.rows("__sessions")])
+      if (userId === ended.userId && clientId === ended.clientId) this.#sessions.delete("__sessions", Id);
+    return true;
   }
 
   revokeAll(): void {
     for (const { Id } of [...this.#sessions.rows("__sessions")]) this.revoke(Id);
   }
 
-  async #userOf(params: URLSearchParams, instanceUrl: string): Promise<string> {
+  async #granted(params: URLSearchParams, instanceUrl: string): Promise<{ userId: string; refreshToken?: string | undefined; scope?: string }> {
     switch (params.get("grant_type")) {
       case jwtBearer:
-        return await this.#byAssertion(params.get("assertion") ?? "", instanceUrl);
+        return { userId: await this.#byAssertion(params.get("assertion") ?? "", instanceUrl) };
       case "client_credentials":
-        return this.#byClient(params);
+        return { userId: this.#byClient(params) };
       case "password":
         this.#app(params);
-        return this.byPassword(params.get("username") ?? "", params.get("password") ?? "");
-      case "refresh_token": {
-        this.#app(params);
-        const row = this.#sessions.get("__refresh", params.get("refresh_token") ?? "");
-        if (typeof row?.userId !== "string") throw new TokenError("invalid_grant", "expired access/refresh token");
-        return row.userId;
-      }
+        return { userId: this.byPassword(params.get("username") ?? "", params.get("password") ?? "") };
+      case "authorization_code":
+        this.#app(params, true);
+        return this.web.exchange(params);
+      case "refresh_token":
+        this.#app(params, true);
+        return this.web.refresh(params);
       default:
         throw new TokenError("unsupported_grant_type", "grant type not supported");
     }
@@ -128,9 +144,21 @@ export class Accounts {
 
   /** A refresh token as the web-server flow would have given it, for tests and demos. */
   refreshToken(username: string): string {
-    const token = `5Aep861${randomBytes(40).toString("hex")}`;
-    this.#sessions.put("__refresh", token, { Id: token, userId: this.#user(username)?.Id ?? null });
-    return token;
+    return this.web.refreshToken(this.#user(username)?.Id ?? "", this.#apps[0]?.clientId ?? "");
+  }
+
+  /** The app that a browser was sent by. Throws {@link TokenError} where it is unknown or may not be sent back there. */
+  appFor(clientId: string, redirectUri: string): SimulatedApp {
+    const app = this.#apps.find((app) => app.clientId === clientId);
+    if (app === undefined) throw new TokenError("invalid_client_id", "client identifier invalid");
+    if (app.callbackUrls !== undefined && !app.callbackUrls.includes(redirectUri))
+      throw new TokenError("redirect_uri_mismatch", "redirect_uri must match configuration");
+    return app;
+  }
+
+  /** The id of a user who may sign in. */
+  idOf(username: string): string | undefined {
+    return this.#user(username)?.Id;
   }
 
   async #byAssertion(assertion: string, instanceUrl: string): Promise<string> {
@@ -168,10 +196,12 @@ export class Accounts {
     return user.Id;
   }
 
-  #app(params: URLSearchParams): SimulatedApp {
+  /** The app of a token request. One that proves itself by PKCE need not send its secret [D]. */
+  #app(params: URLSearchParams, publicToo = false): SimulatedApp {
     const app = this.#apps.find(({ clientId }) => clientId === params.get("client_id"));
     if (app === undefined) throw new TokenError("invalid_client_id", "client identifier invalid");
-    if (app.clientSecret !== undefined && app.clientSecret !== params.get("client_secret"))
+    const secret = params.get("client_secret");
+    if (app.clientSecret !== undefined && app.clientSecret !== secret && !(publicToo && secret === null && provesItself(params)))
       throw new TokenError("invalid_client", "invalid client credentials");
     return app;
   }
@@ -179,6 +209,10 @@ export class Accounts {
   #user(username: string): Row | undefined {
     return this.#org.rowsWith("User", "Username", username).find(({ IsActive }) => IsActive === true);
   }
+}
+
+function provesItself(params: URLSearchParams): boolean {
+  return params.has("code_verifier") || params.get("grant_type") === "refresh_token";
 }
 
 export const organizationId = "00D5g000000SIMUEA4";

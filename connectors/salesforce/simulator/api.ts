@@ -1,12 +1,19 @@
 import { Hono } from "hono";
 import { ApiError } from "./api-error.ts";
+import { bulkRoutes } from "./bulk-routes.ts";
+import { collectionRoutes } from "./collection-routes.ts";
 import { compositeRoutes } from "./composite-routes.ts";
 import type { ApiApp, ApiEnv, SimulatorContext } from "./context.ts";
 import { recordRoutes } from "./record-routes.ts";
+import { replicationRoutes } from "./replication-routes.ts";
 import { bearer } from "./sign-in-routes.ts";
 import { runSoql } from "./soql-run.ts";
+import type { Origin } from "./transactions.ts";
+import { treeRoutes } from "./tree-routes.ts";
 
 const versions = Array.from({ length: 37 }, (_, i) => 31 + i);
+/** The quota is one of 24 hours [R]; here they begin with a call, where those of the platform roll. */
+const dayMs = 86_400_000;
 /** Marks a request that a composite makes: it was counted already. */
 const innerHeader = "x-simulator-inner";
 
@@ -24,15 +31,22 @@ export function apiRoutes(context: SimulatorContext): ApiApp {
     const caller = accounts.userOf(bearer(c.req.header("authorization")));
     if (caller === undefined) throw new ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid");
     const version = /^v(\d+)\.0$/.exec(c.req.param("version") ?? "")?.[1];
+    if (version !== undefined && Number(version) < (versions[0] ?? 0))
+      throw new ApiError(410, "UNSUPPORTED_API_VERSION", `The requested API version ${version}.0 is retired`);
     if (version === undefined || !versions.includes(Number(version))) throw new ApiError(404, "NOT_FOUND", "The requested resource does not exist");
     c.set("caller", caller);
     c.set("version", `${version}.0`);
-    if (c.req.header(innerHeader) === undefined) countCall(context);
-    org.settle();
+    const inner = c.req.header(innerHeader) !== undefined && org.transactions.active;
+    if (!inner) {
+      countCall(context);
+      org.settle();
+    }
     c.header("sforce-limit-info", `api-usage=${usage.used}/${usage.max}`);
     c.header("cache-control", "no-cache,must-revalidate,max-age=0,no-store,private");
+    c.header("x-sfdc-request-id", crypto.randomUUID().replaceAll("-", ""));
     c.header("date", org.clock.now().toUTCString());
-    await next();
+    if (inner) await next();
+    else await org.transactions.run(originOf(c.req.raw.headers, caller, `${version}.0`), next);
     if (c.res.headers.get("content-type") === "application/json") c.res.headers.set("content-type", "application/json;charset=UTF-8");
   });
 
@@ -42,6 +56,11 @@ export function apiRoutes(context: SimulatorContext): ApiApp {
   api.get("/limits", (c) =>
     c.json({
       DailyApiRequests: { Max: usage.max, Remaining: Math.max(0, usage.max - usage.used) },
+      ConcurrentAsyncGetReportInstances: { Max: 200, Remaining: 200 },
+      DailyAsyncApexExecutions: { Max: 250_000, Remaining: 250_000 },
+      DailyBulkApiBatches: { Max: 15_000, Remaining: 15_000 },
+      DailyDurableStreamingApiEvents: { Max: 10_000, Remaining: 10_000 },
+      DailyStreamingApiEvents: { Max: 10_000, Remaining: 10_000 },
       DataStorageMB: { Max: 1024, Remaining: 1000 },
       FileStorageMB: { Max: 1024, Remaining: 1000 },
     }),
@@ -59,14 +78,17 @@ export function apiRoutes(context: SimulatorContext): ApiApp {
     api.get(`/${name}/:locator`, (c) => c.json(pages.next(c.req.param("locator"))));
   }
 
+  api.route("/", replicationRoutes(context));
   api.route("/", recordRoutes(context));
+  api.route("/", collectionRoutes(context));
+  api.route("/", treeRoutes(context));
+  api.route("/", bulkRoutes(context));
   api.route(
     "/",
     compositeRoutes(context, async (method, url, headers, body) => {
-      const authorization = headers.get("authorization") ?? "";
       const init = {
         method,
-        headers: { authorization, [innerHeader]: "1", "content-type": "application/json" },
+        headers: { "content-type": "application/json", ...headers, [innerHeader]: "1" },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       };
       return await app.fetch(new Request(new URL(url, "http://inner.invalid"), init));
@@ -78,7 +100,21 @@ export function apiRoutes(context: SimulatorContext): ApiApp {
   return app;
 }
 
-function countCall({ usage }: SimulatorContext): void {
+/** Who calls and how, for rules and change events. */
+function originOf(headers: Headers, caller: string, version: string): Origin {
+  const client = /(?:^|[;,\s])client=([^;,\s]+)/.exec(headers.get("sforce-call-options") ?? "")?.[1];
+  return {
+    changeOrigin: `com/salesforce/api/rest/${version}${client === undefined ? "" : `;client=${client}`}`,
+    allowDuplicates: /allowSave\s*=\s*true/i.test(headers.get("sforce-duplicate-rule-header") ?? ""),
+    autoAssign: !/^false$/i.test(headers.get("sforce-auto-assign")?.trim() ?? ""),
+    caller,
+  };
+}
+
+function countCall({ usage, org }: SimulatorContext): void {
+  const now = org.clock.now().getTime();
+  if (now - (usage.since ?? now) >= dayMs) usage.used = 0;
+  if (usage.used === 0 || usage.since === undefined) usage.since = now;
   if (usage.concurrentRefusals > 0) {
     usage.concurrentRefusals--;
     throw new ApiError(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.");
@@ -97,6 +133,7 @@ function errorAnswer({ org, usage }: SimulatorContext, error: unknown): Response
     message: known.message,
     errorCode: known.errorCode,
     ...((saving || known.fields.length > 0 || known.errorCode === "ENTITY_IS_DELETED") && { fields: known.fields }),
+    ...known.more,
   };
   const headers = {
     "content-type": "application/json;charset=UTF-8",

@@ -1,13 +1,14 @@
-import { createHash } from "node:crypto";
 import { extname } from "node:path/posix";
+import type { ArrivedBytes } from "../../simulation/byte-store.ts";
 import { ApiError } from "./api-error.ts";
 import type { Org, Row } from "./org.ts";
 import type { OrgObject } from "./schema.ts";
+import { assertTopic } from "./topics.ts";
 
 export interface SaveContext {
   readonly caller: string;
-  /** The bytes given with the save by field, in base64 or raw. */
-  readonly base64: ReadonlyMap<string, string | Buffer>;
+  /** The bytes given with the save, by field. */
+  readonly bytes: ReadonlyMap<string, ArrivedBytes>;
 }
 
 const textTypes: Readonly<Record<string, string>> = { txt: "TEXT", log: "LOG", jpg: "JPG", jpeg: "JPG", docx: "WORD_X", xlsx: "EXCEL_X", md: "UNKNOWN" };
@@ -20,7 +21,10 @@ export function beforeSave(org: Org, object: OrgObject, row: Row, before: Row | 
     if (field.defaultedOnCreate && field.createable !== false && row[field.name] === null && field.picklist !== undefined && before !== undefined)
       row[field.name] = before[field.name] ?? null;
   }
-  if (object.name === "Contact" || object.name === "User") row.Name = [row.FirstName, row.LastName].filter((part) => part !== null).join(" ") || null;
+  if (object.name === "PushTopic") assertTopic(org, row);
+  if (object.name === "Opportunity") row.IsClosed = String(row.StageName).startsWith("Closed");
+  if (object.name === "Contact" || object.name === "Lead" || object.name === "User")
+    row.Name = [row.FirstName, row.LastName].filter((part) => part !== null).join(" ") || null;
   if (object.name === "Case") {
     row.IsClosed = row.Status === "Closed";
     row.ClosedDate = row.IsClosed ? (before?.IsClosed === true ? (before.ClosedDate ?? null) : (row.SystemModstamp ?? null)) : null;
@@ -28,8 +32,10 @@ export function beforeSave(org: Org, object: OrgObject, row: Row, before: Row | 
   if (object.name === "Task") row.IsClosed = row.Status === "Completed";
   if (object.name === "FeedComment" && before === undefined)
     row.ParentId = typeof row.FeedItemId === "string" ? (org.tables.get("FeedItem", row.FeedItemId)?.ParentId ?? null) : null;
+  if (before !== undefined && (object.name === "FeedItem" || object.name === "FeedComment") && textOf(row) !== textOf(before))
+    row.LastEditDate = row.SystemModstamp ?? null;
   if (object.name === "ContentVersion") beforeVersion(org, row, before, context);
-  if (object.name === "Attachment") keepBytes(org, row, context.base64.get("Body"), "BodyLength");
+  if (object.name === "Attachment") keepBytes(org, row, context.bytes.get("Body"), "BodyLength");
 }
 
 /** What a stored row brings about elsewhere: documents and links of files, counts, stamps of parents. */
@@ -48,7 +54,8 @@ export function afterSave(org: Org, object: OrgObject, row: Row, before: Row | u
   }
   if (object.name === "FeedComment" && before === undefined) {
     const item = org.tables.get("FeedItem", String(row.FeedItemId));
-    if (item !== undefined) org.put("FeedItem", { ...item, CommentCount: Number(item.CommentCount ?? 0) + 1 });
+    // A reply moves the post's stamp, though nobody edited that [D].
+    if (item !== undefined) org.put("FeedItem", { ...item, CommentCount: Number(item.CommentCount ?? 0) + 1, LastModifiedDate: row.CreatedDate ?? null });
   }
   if (object.name === "CaseComment" && org.rules.commentTouchesCase) {
     const parent = org.tables.get("Case", String(row.ParentId));
@@ -56,9 +63,13 @@ export function afterSave(org: Org, object: OrgObject, row: Row, before: Row | u
   }
 }
 
+function textOf(row: Row): unknown {
+  return row.Body ?? row.CommentBody;
+}
+
 function beforeVersion(org: Org, row: Row, before: Row | undefined, context: SaveContext): void {
   if (before !== undefined) return;
-  const bytes = context.base64.get("VersionData");
+  const bytes = context.bytes.get("VersionData");
   const missing = [...(row.PathOnClient === null ? ["PathOnClient"] : []), ...(bytes === undefined ? ["VersionData"] : [])];
   if (missing.length > 0) throw new ApiError(400, "REQUIRED_FIELD_MISSING", `Required fields are missing: [${missing.join(", ")}]`, missing);
   const name = String(row.PathOnClient).split(/[\\/]/).at(-1) ?? "";
@@ -135,10 +146,9 @@ function linkDocument(org: Org, documentId: string, entityId: string, shareType:
   });
 }
 
-function keepBytes(org: Org, row: Row, given: string | Buffer | undefined, sizeField: string): void {
+function keepBytes(org: Org, row: Row, given: ArrivedBytes | undefined, sizeField: string): void {
   if (given === undefined) return;
-  const bytes = Buffer.isBuffer(given) ? given : Buffer.from(given, "base64");
-  org.tables.putBlob(row.Id, bytes);
-  row[sizeField] = bytes.length;
-  if (sizeField === "ContentSize") row.Checksum = createHash("md5").update(bytes).digest("hex");
+  org.bytes.keep(row.Id, given);
+  row[sizeField] = given.size;
+  if (sizeField === "ContentSize") row.Checksum = given.md5;
 }

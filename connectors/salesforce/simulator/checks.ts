@@ -1,17 +1,20 @@
+import type { ArrivedBytes, ByteStore } from "../../simulation/byte-store.ts";
 import { ApiError } from "./api-error.ts";
 import type { FieldDefinition } from "./definitions.ts";
 import type { Input, Org, Row } from "./org.ts";
+import { meets, type ValidationRule } from "./rules.ts";
 import type { OrgObject } from "./schema.ts";
 import { storedValue, type Value } from "./values.ts";
 
 /** The values given for a save, as the org keeps them. Throws for fields that are unknown or may not be written, and values that do not fit. */
 export function inputValues(
+  store: ByteStore,
   object: OrgObject,
   input: Input,
   access: "createable" | "updateable",
-): { fields: Record<string, Value>; base64: ReadonlyMap<string, string | Buffer> } {
+): { fields: Record<string, Value>; bytes: ReadonlyMap<string, ArrivedBytes> } {
   const fields: Record<string, Value> = {};
-  const base64 = new Map<string, string | Buffer>();
+  const bytes = new Map<string, ArrivedBytes>();
   for (const [name, given] of Object.entries(input)) {
     if (name === "attributes") continue;
     const field = object.fields.get(name.toLowerCase());
@@ -25,19 +28,19 @@ export function inputValues(
         [field.name],
       );
     }
-    if (field.type === "base64") base64.set(field.name, Buffer.isBuffer(given) ? given : String(given ?? ""));
+    if (field.type === "base64") bytes.set(field.name, isArrived(given) ? given : store.whole(Buffer.from(String(given ?? ""), "base64")));
     else fields[field.name] = storedValue(field, given);
   }
-  return { fields, base64 };
+  return { fields, bytes };
 }
 
 /** Throws what the platform says of a row that may not be stored so. */
-export function assertValid(org: Org, object: OrgObject, row: Row, given: readonly string[], base64: ReadonlyMap<string, unknown>): void {
+export function assertValid(org: Org, object: OrgObject, row: Row, given: readonly string[], bytes: ReadonlyMap<string, unknown>): void {
   const missing = [...object.fields.values()].filter(
     (field) =>
       isRequired(field) &&
       (field.type === "base64"
-        ? base64.size === 0 && !("BodyLength" in row && row.BodyLength !== null)
+        ? bytes.size === 0 && !("BodyLength" in row && row.BodyLength !== null)
         : row[field.name] === null || row[field.name] === undefined),
   );
   if (missing.length > 0) {
@@ -46,9 +49,15 @@ export function assertValid(org: Org, object: OrgObject, row: Row, given: readon
   }
   for (const name of given) assertFieldValid(org, object, row, object.fields.get(name.toLowerCase()));
   for (const rule of org.rules.validations) {
-    if (rule.object === object.name && row[rule.field] === rule.equals)
-      throw new ApiError(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, [rule.field]);
+    if (rule.object === object.name && breaks(rule, row))
+      throw new ApiError(400, rule.errorCode ?? "FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, [rule.field]);
   }
+}
+
+function breaks({ field, equals, when, required }: ValidationRule, row: Row): boolean {
+  if (when !== undefined && !meets(row, when)) return false;
+  if (required && (row[field] ?? null) === null) return true;
+  return equals === undefined ? when !== undefined && !required : row[field] === equals;
 }
 
 function assertFieldValid(org: Org, object: OrgObject, row: Row, field: FieldDefinition | undefined): void {
@@ -62,12 +71,20 @@ function assertFieldValid(org: Org, object: OrgObject, row: Row, field: FieldDef
     }
     if (target === undefined) throw new ApiError(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", []);
     if (target.IsDeleted === true) throw new ApiError(400, "ENTITY_IS_DELETED", "entity is deleted", []);
+    // Nobody hangs a comment or a file on a record that is hidden from them [K].
+    if (type !== undefined && !org.shows(type, target))
+      throw new ApiError(400, "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "insufficient access rights on cross-reference id", []);
   }
   if (field.unique) {
     const twin = org.rowsWith(object.name, field.name, value).find((other) => other.Id !== row.Id && other.IsDeleted === false);
     if (twin !== undefined)
       throw new ApiError(400, "DUPLICATE_VALUE", `duplicate value found: ${field.name} duplicates value on record with id: ${twin.Id}`, []);
   }
+}
+
+/** Bytes that came in a form; those in JSON are base64. */
+function isArrived(given: unknown): given is ArrivedBytes {
+  return typeof given === "object" && given !== null && "held" in given;
 }
 
 function isRequired(field: FieldDefinition): boolean {

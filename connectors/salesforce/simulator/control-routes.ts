@@ -3,26 +3,46 @@ import { z } from "zod";
 import type { SimulatorBindings } from "../../simulation/server.ts";
 import type { SimulatorContext } from "./context.ts";
 import type { FieldDefinition, ObjectDefinition } from "./definitions.ts";
+import { mergeRecords } from "./merge.ts";
 import type { Row } from "./org.ts";
+import { seedRows } from "./seed.ts";
 import { keepField, keepObject } from "./setup.ts";
 
 const value = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const ids = z.strictObject({ ids: z.array(z.string()) });
-const locks = z.strictObject({ ids: z.array(z.string()), times: z.int().min(0).default(1) });
+const merging = z.strictObject({ object: z.string(), master: z.string(), losers: z.array(z.string()).min(1).max(2), by: z.string().optional() });
+const seeding = z.strictObject({ object: z.string(), count: z.int().min(1), fields: z.record(z.string(), value).default({}), by: z.string().optional() });
 const limits = z.strictObject({ used: z.int().optional(), max: z.int().optional(), concurrentRefusals: z.int().optional() });
 const field = z.looseObject({ name: z.string(), type: z.string() });
-const late = z.strictObject({ ms: z.int().min(0), times: z.int().min(0).default(1) });
 
-/** `/__control` of this platform: sessions, rows past all rules, quotas, locks, hidden records, late commits, validations and automations. */
-export function controlRoutes({ accounts, org, usage, pages }: SimulatorContext): Hono<SimulatorBindings> {
+/**
+ * `/__control` of this platform, beside faults, clock, latency and the request log that every simulator has:
+ * `POST session/expire`, `POST session/lifetime` `{ms}`; `POST oauth` `{agreeing, rotate}` names the user who agrees to the web-server flow without
+ * being asked and has refresh tokens rotated, `POST oauth/revoke` ends every refresh token; `GET tables`, `GET tables/{object}`, `PATCH tables/{object}/{id}` past all rules and stamps,
+ * `DELETE tables/{object}/{id}` for ever, `POST tables/{object}/{id}/undelete`; `POST merge` `{object, master, losers}`;
+ * `POST seed` `{object, count, fields}` makes rows that share one second; `POST objects`, `POST fields/{object}`, `DELETE fields/{object}/{field}`;
+ * `POST limits` `{used, max, concurrentRefusals}`; `POST query-batch` `{size}`; `POST replication` `{lagMs, idLimit}`, `POST replication/purge`.
+ */
+export function controlRoutes({ accounts, org, usage, pages, streams }: SimulatorContext): Hono<SimulatorBindings> {
   const app = new Hono<SimulatorBindings>();
 
   app.post("/__control/session/expire", (c) => {
     accounts.revokeAll();
+    streams.interruptAll();
     return c.body(null, 204);
   });
   app.post("/__control/session/lifetime", async (c) => {
     accounts.lifetimeMs = z.strictObject({ ms: z.int().min(0) }).parse(await c.req.json()).ms;
+    return c.body(null, 204);
+  });
+
+  app.post("/__control/oauth", async (c) => {
+    const { agreeing, rotate } = z.strictObject({ agreeing: z.string().nullable().optional(), rotate: z.boolean().optional() }).parse(await c.req.json());
+    if (agreeing !== undefined) accounts.agreeing = agreeing ?? undefined;
+    if (rotate !== undefined) accounts.web.rotate = rotate;
+    return c.body(null, 204);
+  });
+  app.post("/__control/oauth/revoke", (c) => {
+    accounts.web.revokeAll();
     return c.body(null, 204);
   });
 
@@ -38,6 +58,30 @@ export function controlRoutes({ accounts, org, usage, pages }: SimulatorContext)
   app.post("/__control/tables/:object/:id/undelete", (c) => {
     const row = org.tables.get(c.req.param("object"), c.req.param("id"));
     if (row !== undefined) org.undelete(c.req.param("object"), row.Id, String(row.LastModifiedById));
+    return c.body(null, 204);
+  });
+
+  app.delete("/__control/tables/:object/:id", (c) => {
+    org.purge(c.req.param("object"), [c.req.param("id")]);
+    return c.body(null, 204);
+  });
+  app.post("/__control/merge", async (c) => {
+    const { object, master, losers, by } = merging.parse(await c.req.json());
+    mergeRecords(org, object, master, losers, {}, by ?? String(org.tables.get(object, master)?.LastModifiedById));
+    return c.body(null, 204);
+  });
+  app.post("/__control/seed", async (c) => {
+    const { object, count, fields, by } = seeding.parse(await c.req.json());
+    return c.json({ ids: seedRows(org, object, count, fields, by) });
+  });
+  app.post("/__control/replication", async (c) => {
+    const { lagMs, idLimit } = z.strictObject({ lagMs: z.int().min(0).optional(), idLimit: z.int().min(1).optional() }).parse(await c.req.json());
+    if (lagMs !== undefined) org.rules.replicationLagMs = lagMs;
+    if (idLimit !== undefined) org.rules.replicationIdLimit = idLimit;
+    return c.body(null, 204);
+  });
+  app.post("/__control/replication/purge", (c) => {
+    org.deletions.forget();
     return c.body(null, 204);
   });
 
@@ -63,37 +107,6 @@ export function controlRoutes({ accounts, org, usage, pages }: SimulatorContext)
   });
   app.post("/__control/query-batch", async (c) => {
     pages.batchSize = z.strictObject({ size: z.int().min(1).max(2000) }).parse(await c.req.json()).size;
-    return c.body(null, 204);
-  });
-  app.post("/__control/locks", async (c) => {
-    const wanted = locks.parse(await c.req.json());
-    for (const id of wanted.ids) org.rules.locked.set(id, wanted.times);
-    return c.body(null, 204);
-  });
-  app.post("/__control/hidden", async (c) => {
-    org.rules.hidden = new Set(ids.parse(await c.req.json()).ids);
-    return c.body(null, 204);
-  });
-  app.post("/__control/read-only", async (c) => {
-    org.rules.readOnly = new Set(ids.parse(await c.req.json()).ids);
-    return c.body(null, 204);
-  });
-  app.post("/__control/late-commits", async (c) => {
-    org.rules.lateCommits = late.parse(await c.req.json());
-    return c.body(null, 204);
-  });
-  app.post("/__control/validations", async (c) => {
-    org.rules.validations = z.array(z.strictObject({ object: z.string(), field: z.string(), equals: value, message: z.string() })).parse(await c.req.json());
-    return c.body(null, 204);
-  });
-  app.post("/__control/automations", async (c) => {
-    org.rules.automations = z
-      .array(z.strictObject({ object: z.string(), on: z.enum(["create", "update"]), set: z.record(z.string(), value) }))
-      .parse(await c.req.json());
-    return c.body(null, 204);
-  });
-  app.post("/__control/options", async (c) => {
-    org.rules.commentTouchesCase = z.strictObject({ commentTouchesCase: z.boolean() }).parse(await c.req.json()).commentTouchesCase;
     return c.body(null, 204);
   });
   return app;

@@ -29,6 +29,8 @@ export interface FieldDefinition {
   readonly idLookup?: boolean;
   readonly autoNumber?: boolean;
   readonly calculated?: boolean;
+  /** How a calculated field is worked out: a text that names other fields of the row in braces. */
+  readonly formula?: string;
   readonly nameField?: boolean;
   readonly htmlFormatted?: boolean;
   readonly filterable?: boolean;
@@ -50,10 +52,12 @@ export interface ObjectDefinition {
   readonly createable?: boolean;
   readonly updateable?: boolean;
   readonly deletable?: boolean;
+  /** The fields of every object that this one lacks. */
+  readonly without?: readonly string[];
   readonly fields: readonly FieldDefinition[];
 }
 
-/** The fields that every object has. */
+/** The fields that every object has, but for those that say otherwise. */
 export const systemFields: readonly FieldDefinition[] = [
   { name: "Id", label: "Record ID", type: "id", length: 18, nillable: false, createable: false, updateable: false, defaultedOnCreate: true, idLookup: true },
   { name: "IsDeleted", label: "Deleted", type: "boolean", nillable: false, createable: false, updateable: false, defaultedOnCreate: true },

@@ -1,4 +1,6 @@
 import type { FieldDefinition } from "./definitions.ts";
+import { mergeable } from "./merge.ts";
+import type { Row } from "./org.ts";
 import type { OrgObject, OrgSchema } from "./schema.ts";
 
 const lengthless = new Set(["boolean", "int", "double", "currency", "percent", "date", "datetime", "address", "base64"]);
@@ -17,12 +19,12 @@ const soapTypes: Readonly<Record<string, string>> = {
 };
 
 /** `GET /sobjects`. */
-export function describeGlobal(schema: OrgSchema, version: string): unknown {
-  return { encoding: "UTF-8", maxBatchSize: 200, sobjects: schema.objects().map((object) => summary(object, version)) };
+export function describeGlobal(objects: readonly OrgObject[], version: string): unknown {
+  return { encoding: "UTF-8", maxBatchSize: 200, sobjects: objects.map((object) => summary(object, version)) };
 }
 
 /** `GET /sobjects/{T}/describe`, with the keys that were recorded from real orgs [R]. */
-export function describeObject(schema: OrgSchema, object: OrgObject, version: string): unknown {
+export function describeObject(schema: OrgSchema, object: OrgObject, recordTypes: readonly Row[], version: string): unknown {
   return {
     actionOverrides: [],
     ...summary(object, version),
@@ -40,7 +42,10 @@ export function describeObject(schema: OrgSchema, object: OrgObject, version: st
     fields: [...object.fields.values()].map(describeField),
     namedLayoutInfos: [],
     networkScopeFieldName: null,
-    recordTypeInfos: [masterRecordType(object, version)],
+    recordTypeInfos: [
+      ...recordTypes.filter(({ IsDeleted }) => IsDeleted === false).map((row) => recordType(object, row, version)),
+      masterRecordType(object, recordTypes.length === 0, version),
+    ],
     searchLayoutable: true,
     supportedScopes: [{ label: `All ${labelPlural(object)}`, name: "everything" }],
     urls: urlsOf(object, version),
@@ -70,7 +75,7 @@ function summary(object: OrgObject, version: string): Record<string, unknown> {
     label: definition.label ?? object.name,
     labelPlural: labelPlural(object),
     layoutable: true,
-    mergeable: ["Account", "Contact", "Case"].includes(object.name),
+    mergeable: mergeable.includes(object.name),
     mruEnabled: true,
     name: object.name,
     queryable: true,
@@ -93,7 +98,7 @@ function describeField(field: FieldDefinition): Record<string, unknown> {
     autoNumber: field.autoNumber ?? false,
     byteLength: length * 3,
     calculated: field.calculated ?? false,
-    calculatedFormula: null,
+    calculatedFormula: field.formula ?? null,
     cascadeDelete: field.cascadeDelete ?? false,
     caseSensitive: false,
     compoundFieldName: null,
@@ -153,10 +158,25 @@ function describeField(field: FieldDefinition): Record<string, unknown> {
   };
 }
 
-function masterRecordType(object: OrgObject, version: string): Record<string, unknown> {
+function recordType(object: OrgObject, { Id, Name, DeveloperName, IsActive }: Row, version: string): Record<string, unknown> {
+  const urls = { layout: `${urlsOf(object, version).sobject}/describe/layouts/${Id}` };
+  return {
+    active: IsActive,
+    available: IsActive,
+    defaultRecordTypeMapping: false,
+    developerName: DeveloperName,
+    master: false,
+    name: Name,
+    recordTypeId: Id,
+    urls,
+  };
+}
+
+/** What records have that have no record type. */
+function masterRecordType(object: OrgObject, alone: boolean, version: string): Record<string, unknown> {
   const recordTypeId = "012000000000000AAA";
   const urls = { layout: `${urlsOf(object, version).sobject}/describe/layouts/${recordTypeId}` };
-  return { active: true, available: true, defaultRecordTypeMapping: true, developerName: "Master", master: true, name: "Master", recordTypeId, urls };
+  return { active: true, available: true, defaultRecordTypeMapping: alone, developerName: "Master", master: true, name: "Master", recordTypeId, urls };
 }
 
 function urlsOf(object: OrgObject, version: string): Record<string, string> {

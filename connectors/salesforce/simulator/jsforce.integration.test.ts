@@ -1,6 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { SignJWT } from "jose";
-import { Connection } from "jsforce";
+import { Connection, OAuth2 } from "jsforce";
+import { StreamingExtension } from "jsforce/lib/api/streaming.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ines, integration, type SimulatedOrg, simulatedOrg } from "./simulated-org.ts";
 import { simulatedAccounts } from "./simulator.ts";
@@ -19,6 +20,7 @@ beforeAll(async () => {
           { name: "ExtId__c", type: "string", externalId: true },
         ],
       },
+      { name: "Order__e", keyPrefix: "e00", fields: [{ name: "Number__c", type: "string" }] },
     ],
   });
   connection = new Connection({ loginUrl: org.simulator.url, version: "60.0" });
@@ -48,9 +50,29 @@ describe("jsforce", () => {
     await expect(new Connection({ loginUrl: org.simulator.url }).login(ines, "wrong")).rejects.toThrow(/INVALID_LOGIN/);
   });
 
-  it("describes the org and an object", async () => {
+  it("signs in by the web-server flow with a verifier, refreshes, and is refused once the token is revoked", async () => {
+    const { clientId } = simulatedAccounts.app;
+    const oauth2 = new OAuth2({ loginUrl: org.simulator.url, clientId, redirectUri: "http://localhost/callback", useVerifier: true });
+    org.simulator.accounts.agreeing = ines;
+    const sent = await fetch(oauth2.getAuthorizationUrl({ scope: "api refresh_token", state: "s1" }), { redirect: "manual" });
+    const back = new URL(sent.headers.get("location") ?? "");
+    expect([back.origin + back.pathname, back.searchParams.get("state")]).toEqual(["http://localhost/callback", "s1"]);
+    const byCode = new Connection({ oauth2, version: "60.0" });
+    await byCode.authorize({ grant_type: "authorization_code", code: back.searchParams.get("code") ?? "", code_verifier: oauth2.codeVerifier ?? "" });
+    expect((await byCode.identity()).username).toBe(ines);
+    org.simulator.accounts.revoke(byCode.accessToken ?? "");
+    // The client refreshes by itself and asks again.
+    expect((await byCode.limits()).DailyApiRequests?.Max).toBe(15_000);
+    await oauth2.revokeToken(byCode.refreshToken ?? "");
+    await expect(byCode.limits()).rejects.toThrow("expired access/refresh token");
+    org.simulator.accounts.agreeing = undefined;
+  });
+
+  it("describes the org and an object, and again only if it has changed", async () => {
     expect((await connection.describeGlobal()).sobjects.length).toBeGreaterThan(10);
-    expect((await connection.describe("Case")).fields.find(({ name }) => name === "CaseNumber")?.autoNumber).toBe(true);
+    const description = await connection.describe("Case");
+    expect(description.fields.find(({ name }) => name === "CaseNumber")?.autoNumber).toBe(true);
+    expect(description.childRelationships.map(({ relationshipName }) => relationshipName)).toContain("CaseComments");
     expect((await connection.limits()).DailyApiRequests?.Max).toBe(15_000);
   });
 
@@ -108,10 +130,136 @@ describe("jsforce", () => {
     }
   });
 
+  it("reads a big file back byte by byte", async () => {
+    const bytes = Buffer.alloc(3_000_000, "0123456789abcdef");
+    const { id } = await connection
+      .sobject("ContentVersion")
+      .create(
+        { PathOnClient: "big.bin", VersionData: bytes.toString("base64") },
+        { multipartFileFields: { VersionData: { filename: "big.bin", contentType: "text/plain" } } },
+      );
+    const read: Buffer[] = [];
+    for await (const chunk of connection
+      .sobject("ContentVersion")
+      .record(id ?? "")
+      .blob("VersionData"))
+      read.push(Buffer.from(chunk));
+    expect(Buffer.concat(read).equals(bytes)).toBe(true);
+  });
+
   it("learns what was deleted and updated", async () => {
     const { id } = await connection.sobject("Account").create({ Name: "D" });
+    const kept = await connection.sobject("Account").create({ Name: "U" });
     await connection.sobject("Account").destroy(id ?? "");
-    const { deletedRecords } = await connection.sobject("Account").deleted(new Date(Date.now() - 60_000), new Date(Date.now() + 60_000));
-    expect(deletedRecords.map((record) => record.id)).toContain(id);
+    const span = [new Date(Date.now() - 120_000), new Date(Date.now() + 120_000)] as const;
+    expect((await connection.sobject("Account").deleted(...span)).deletedRecords.map((record) => record.id)).toContain(id);
+    expect((await connection.sobject("Account").updated(...span)).ids).toContain(kept.id);
+  });
+
+  it("merges accounts, and restores and finally removes deleted records, by SOAP", async () => {
+    const [master, loser] = await connection.sobject("Account").create([{ Name: "Master" }, { Name: "Loser" }]);
+    const contact = await connection.sobject("Contact").create({ LastName: "C", AccountId: loser?.id ?? "" });
+    const merged = await connection.soap.merge({ masterRecord: { type: "Account", Id: master?.id ?? "" }, recordToMergeIds: [loser?.id ?? ""] });
+    expect(merged).toMatchObject({ success: true, id: master?.id, mergedRecordIds: [loser?.id] });
+    expect((await connection.sobject("Contact").retrieve(contact.id ?? "")).AccountId).toBe(master?.id);
+    const { records } = await connection.query<{ MasterRecordId: string }>(`SELECT MasterRecordId FROM Account WHERE Id = '${loser?.id}'`).scanAll(true);
+    expect(records).toMatchObject([{ MasterRecordId: master?.id }]);
+    await connection.sobject("Contact").destroy(contact.id ?? "");
+    expect(await connection.soap.undelete([contact.id ?? ""])).toMatchObject([{ success: true }]);
+    expect((await connection.sobject("Contact").retrieve(contact.id ?? "")).LastName).toBe("C");
+    await connection.sobject("Contact").destroy(contact.id ?? "");
+    expect(await connection.soap.emptyRecycleBin([contact.id ?? ""])).toMatchObject([{ success: true }]);
+    expect((await connection.query(`SELECT Id FROM Contact WHERE Id = '${contact.id}'`).scanAll(true)).totalSize).toBe(0);
+  });
+
+  it("loads and reads many records by Bulk API 2.0, each with an outcome of its own", async () => {
+    connection.bulk2.pollInterval = 5;
+    const rows = [
+      { Name: "Bulk", Phone: "1" },
+      { Name: "", Phone: "2" },
+    ];
+    const loaded = await connection.bulk2.loadAndWaitForResults({ object: "Account", operation: "insert", input: rows });
+    expect(loaded.successfulResults).toMatchObject([{ sf__Id: expect.stringMatching(/^001/), sf__Created: "true", Name: "Bulk" }]);
+    expect(loaded.failedResults).toMatchObject([{ sf__Error: "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name--" }]);
+    const input = [
+      { ExtId__c: "b1", Name: 'with, "comma"' },
+      { ExtId__c: "b2", Name: "line\nbreak" },
+    ];
+    const upserted = await connection.bulk2.loadAndWaitForResults({
+      object: "UpsertTable__c",
+      operation: "upsert",
+      externalIdFieldName: "ExtId__c",
+      input,
+    });
+    expect(upserted.successfulResults.map(({ sf__Created }) => sf__Created)).toEqual(["true", "true"]);
+    const stream = await connection.bulk2.query("SELECT ExtId__c, Name FROM UpsertTable__c WHERE ExtId__c IN ('b1', 'b2') ORDER BY ExtId__c");
+    expect(await stream.toArray()).toEqual([
+      { ExtId__c: "b1", Name: 'with, "comma"' },
+      { ExtId__c: "b2", Name: "line\nbreak" },
+    ]);
+  });
+});
+
+describe("jsforce's streaming client", () => {
+  /** The types of the client leave this out. */
+  const close = (client: object) => (client as { disconnect(): void }).disconnect();
+  /** Listens until so many messages have come. */
+  // biome-ignore lint/suspicious/noExplicitAny: messages of every shape
+  const listen = (channel: string, count: number, replayId?: number): { ready: Promise<unknown>; messages: Promise<any[]> } => {
+    const extensions = replayId === undefined ? [] : [new StreamingExtension.Replay(channel, replayId)];
+    const client = connection.streaming.createClient(extensions);
+    const got: unknown[] = [];
+    let subscription: { then: unknown; cancel(): void } | undefined;
+    const messages = new Promise<unknown[]>((resolve, reject) => {
+      subscription = client.subscribe(channel, (message: unknown) => {
+        got.push(message);
+        if (got.length < count) return;
+        close(client);
+        resolve(got);
+      }) as unknown as typeof subscription; // faye's subscription is a promise too
+      Promise.resolve(subscription).catch(reject);
+    });
+    return { ready: Promise.resolve(subscription), messages };
+  };
+
+  it("hears of changes, and replays those that it missed", async () => {
+    const live = listen("/data/CaseChangeEvent", 2);
+    await live.ready;
+    const made = await connection.sobject("Case").create({ Subject: "streamed" });
+    await connection.sobject("Case").update({ Id: made.id ?? "", Subject: "changed" });
+    const [first, second] = await live.messages;
+    expect([first, second].map(({ payload }) => [payload.ChangeEventHeader.changeType, payload.ChangeEventHeader.recordIds, payload.Subject])).toEqual([
+      ["CREATE", [made.id], "streamed"],
+      ["UPDATE", [made.id], "changed"],
+    ]);
+    const missed = await connection.sobject("Case").create({ Subject: "missed" });
+    const [again, last] = await listen("/data/CaseChangeEvent", 2, first.event.replayId).messages;
+    expect(again).toEqual(second);
+    expect(last.payload.ChangeEventHeader.recordIds).toEqual([missed.id]);
+    const everything = await listen("/data/CaseChangeEvent", 3, -2).messages;
+    expect(everything.map(({ payload }) => payload.Subject)).toEqual(["streamed", "changed", "missed"]);
+  });
+
+  it("is refused a replay id that was never given out", async () => {
+    const client = connection.streaming.createClient([new StreamingExtension.Replay("/data/CaseChangeEvent", 123_456_789)]);
+    await expect(client.subscribe("/data/CaseChangeEvent", () => {})).rejects.toMatchObject({
+      message: expect.stringMatching(/^400::The replayId \{123456789\} you provided was invalid/),
+    });
+    close(client);
+  });
+
+  it("hears platform events, topics and generic channels", async () => {
+    const events = listen("/event/Order__e", 1);
+    await connection.sobject("PushTopic").create({ Name: "Devices", Query: "SELECT Id, Name FROM UpsertTable__c", ApiVersion: 60 });
+    const topic = listen("/topic/Devices", 1);
+    await connection.sobject("StreamingChannel").create({ Name: "/u/news" });
+    const generic = listen("/u/news", 1);
+    await Promise.all([events.ready, topic.ready, generic.ready]);
+    await connection.sobject("Order__e").create({ Number__c: "7" });
+    await connection.sobject("UpsertTable__c").create({ Name: "told" });
+    await connection.streaming.channel("/u/news").push({ payload: "hello", userIds: [] });
+    expect((await events.messages)[0].payload.Number__c).toBe("7");
+    expect((await topic.messages)[0]).toMatchObject({ event: { type: "created" }, sobject: { Name: "told" } });
+    expect((await generic.messages)[0]).toMatchObject({ payload: "hello", event: { createdDate: expect.any(String) } });
   });
 });

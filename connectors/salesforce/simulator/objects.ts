@@ -13,8 +13,10 @@ export const markerField: FieldDefinition = {
 
 const required = { nillable: false } as const;
 const commentParents = ["Case"];
-const fileParents = ["Account", "Contact", "Case", "Task", "EmailMessage", "User"];
-const feedParents = ["Account", "Contact", "Case", "Task", "User"];
+const fileParents = ["Account", "Contact", "Case", "Task", "Lead", "Opportunity", "EmailMessage", "User"];
+/** When somebody last edited the text of a post or a reply [D]. */
+const lastEdit: FieldDefinition = { name: "LastEditDate", label: "Last Edit Date", type: "datetime", ...readOnly };
+const feedParents = ["Account", "Contact", "Case", "Task", "Lead", "Opportunity", "User"];
 
 /** The standard objects of a new org, cut down to what service teams use; key prefixes as on the platform [K]. */
 export const standardObjects: readonly ObjectDefinition[] = [
@@ -39,6 +41,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
       string("BillingCountry", "Billing Country", 80),
       { name: "BillingAddress", label: "Billing Address", type: "address", ...readOnly },
       reference("ParentId", "Parent Account ID", ["Account"], { childRelationshipName: "ChildAccounts" }),
+      reference("MasterRecordId", "Master Record ID", ["Account"], { ...readOnly }),
       owner("User"),
     ],
   },
@@ -56,6 +59,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
       string("Title", "Title", 128),
       longText("Description", "Contact Description"),
       reference("AccountId", "Account ID", ["Account"], { childRelationshipName: "Contacts" }),
+      reference("MasterRecordId", "Master Record ID", ["Contact"], { ...readOnly }),
       owner("User"),
     ],
   },
@@ -72,6 +76,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
       string("Name", "Full Name", 121, { ...readOnly, ...required, nameField: true }),
       string("Alias", "Alias", 8, required),
       { name: "Email", label: "Email", type: "email", length: 128, nillable: false, idLookup: true },
+      reference("ProfileId", "Profile ID", ["Profile"]),
       boolean("IsActive", "Active", { defaultValue: true }),
       picklist("UserType", "User Type", ["Standard", "PowerCustomerSuccess", "Guest"], { ...readOnly, defaultedOnCreate: true, defaultValue: "Standard" }),
     ],
@@ -128,6 +133,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
       reference("AccountId", "Account ID", ["Account"], { childRelationshipName: "Cases" }),
       reference("ParentId", "Parent Case ID", ["Case"], { childRelationshipName: "Cases" }),
       reference("RecordTypeId", "Record Type ID", ["RecordType"]),
+      reference("MasterRecordId", "Master Record ID", ["Case"], { ...readOnly }),
       owner("Group", "User"),
     ],
   },
@@ -157,8 +163,8 @@ export const standardObjects: readonly ObjectDefinition[] = [
       { name: "ActivityDate", label: "Due Date Only", type: "date" },
       longText("Description", "Description"),
       boolean("IsClosed", "Closed", { ...readOnly }),
-      reference("WhatId", "Related To ID", ["Account", "Case"], { childRelationshipName: "Tasks" }),
-      reference("WhoId", "Name ID", ["Contact"], { childRelationshipName: "Tasks" }),
+      reference("WhatId", "Related To ID", ["Account", "Case", "Opportunity"], { childRelationshipName: "Tasks" }),
+      reference("WhoId", "Name ID", ["Contact", "Lead"], { childRelationshipName: "Tasks" }),
       owner("User"),
     ],
   },
@@ -181,16 +187,19 @@ export const standardObjects: readonly ObjectDefinition[] = [
       boolean("IsRichText", "Is Rich Text"),
       picklist("Visibility", "Visibility", [{ value: "AllUsers", isDefault: true }, "InternalUsers"], { restricted: true, defaultedOnCreate: true }),
       { name: "CommentCount", label: "Comment Count", type: "int", nillable: false, ...readOnly, defaultedOnCreate: true, defaultValue: 0 },
+      lastEdit,
     ],
   },
   {
     name: "FeedComment",
     labelPlural: "Feed Comments",
     keyPrefix: "0D7",
+    without: ["LastModifiedDate", "LastModifiedById"],
     fields: [
       reference("FeedItemId", "Feed Item ID", ["FeedItem"], { ...required, updateable: false, childRelationshipName: "FeedComments", cascadeDelete: true }),
       reference("ParentId", "Parent ID", feedParents, { ...readOnly }),
       longText("CommentBody", "Body", 10_000),
+      lastEdit,
       boolean("IsRichText", "Is Rich Text"),
     ],
   },
@@ -268,6 +277,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
     name: "ContentDocumentLink",
     labelPlural: "Content Document Links",
     keyPrefix: "06A",
+    without: ["CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById"],
     fields: [
       reference("LinkedEntityId", "Linked Entity ID", fileParents, {
         ...required,

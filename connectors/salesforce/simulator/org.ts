@@ -1,37 +1,26 @@
+import type { ByteStore } from "../../simulation/byte-store.ts";
 import type { Clock } from "../../simulation/clock.ts";
 import type { Tables } from "../../simulation/tables.ts";
 import { salesforceId } from "../id.ts";
+import { Access } from "./access.ts";
 import { ApiError } from "./api-error.ts";
-import { afterSave, beforeSave } from "./behaviour.ts";
+import { automate, computeFormulas, rewrite } from "./automation.ts";
+import { afterSave, beforeSave, type SaveContext } from "./behaviour.ts";
 import { assertValid, inputValues } from "./checks.ts";
 import type { FieldDefinition } from "./definitions.ts";
+import { Deletions } from "./deletions.ts";
+import { assertNoDuplicate } from "./duplicates.ts";
 import { IdSequence } from "./id-sequence.ts";
+import { Later } from "./later.ts";
 import { RowIndex } from "./row-index.ts";
+import type { OrgRules } from "./rules.ts";
 import type { OrgObject, OrgSchema } from "./schema.ts";
+import { Transactions } from "./transactions.ts";
 import { instantText, type Value } from "./values.ts";
+import { assertMay, assertUnlocked, assertWritable, ownersOf } from "./write-rights.ts";
 
 export type Row = { Id: string } & Record<string, Value>;
 export type Input = Readonly<Record<string, unknown>>;
-
-/** What an administrator set up beside the schema; each is switched by the control API. */
-export interface OrgRules {
-  /** Whether a new comment touches its case: real orgs differ, so it can be either. */
-  commentTouchesCase: boolean;
-  /** Rejects a save whose field has this value. */
-  validations: { readonly object: string; readonly field: string; readonly equals: Value; readonly message: string }[];
-  /** Sets fields after a save, as a flow would. */
-  automations: { readonly object: string; readonly on: "create" | "update"; readonly set: Input }[];
-  /** Records that are hidden from API users, may not be written, or are locked for the next so many writes. */
-  hidden: Set<string>;
-  readOnly: Set<string>;
-  locked: Map<string, number>;
-  /** The next `times` saves are stamped now but seen only `ms` later, as a long transaction would be. */
-  lateCommits: { ms: number; times: number };
-}
-
-export function noRules(commentTouchesCase: boolean): OrgRules {
-  return { commentTouchesCase, validations: [], automations: [], hidden: new Set(), readOnly: new Set(), locked: new Map(), lateCommits: { ms: 0, times: 0 } };
-}
 
 /** The records of one simulated org and the rules by which they are saved: stamps, required fields, choices, references, soft deletes. */
 export class Org {
@@ -41,26 +30,43 @@ export class Org {
   readonly tables: Tables<Row>;
   readonly #indexes = new Map<string, RowIndex>();
   readonly #ids: IdSequence;
-  #undo: (() => void)[] | undefined;
+  /** What is saved together, and who hears of it. */
+  readonly transactions = new Transactions();
+  /** The bytes of files. */
+  readonly bytes: ByteStore;
+  /** What was deleted and when. */
+  readonly deletions: Deletions;
+  /** What profiles may see and write. */
+  readonly access = new Access(this);
+  /** How many rows queries have looked at: the measure of what they cost. */
+  rowsVisited = 0;
   #uncommitted: { readonly type: string; readonly row: Row }[] | undefined;
-  #late: { readonly at: number; readonly puts: readonly { readonly type: string; readonly row: Row }[] }[] = [];
+  readonly #later: Later;
 
-  constructor(schema: OrgSchema, tables: Tables<Row>, clock: Clock, rules: OrgRules) {
+  constructor(schema: OrgSchema, tables: Tables<Row>, clock: Clock, rules: OrgRules, bytes: ByteStore) {
+    this.bytes = bytes;
     this.schema = schema;
     this.tables = tables;
     this.clock = clock;
     this.rules = rules;
+    this.deletions = new Deletions(tables, clock);
+    this.#later = new Later(clock);
     this.#ids = new IdSequence(tables, schema);
     for (const object of schema.objects()) for (const row of tables.rows(object.name)) this.index(object.name).replace(undefined, row);
   }
 
-  /** Makes visible what was committed late; called before each request. */
+  /** Does something when the clock has come so far. */
+  later(ms: number, work: () => void): void {
+    this.#later.plan(ms, () => this.transactions.save(work));
+  }
+
+  /** Makes visible what was committed late, and does what was put off until now; called before each request. */
   settle(): void {
-    if (this.#late.length === 0) return;
-    const now = this.clock.now().getTime();
-    const due = this.#late.filter(({ at }) => at <= now);
-    this.#late = this.#late.filter(({ at }) => at > now);
-    for (const { puts } of due) for (const { type, row } of puts) this.#commit(type, row);
+    for (const { type, id } of this.deletions.leavingTheBin()) {
+      const row = this.tables.get(type, id);
+      if (row?.IsDeleted === true) this.#forget(type, row);
+    }
+    for (const work of this.#later.due()) work();
   }
 
   index(type: string): RowIndex {
@@ -82,15 +88,30 @@ export class Org {
     for (const row of this.tables.rows(type)) this.index(type).replace(undefined, row);
   }
 
-  object(name: string): OrgObject {
+  /** An object as the present caller sees it. */
+  seen(name: string): OrgObject | undefined {
     const object = this.schema.object(name);
+    const { caller } = this.transactions.origin;
+    return object === undefined || caller === undefined ? object : this.access.view(object, caller);
+  }
+
+  /** The same; throws where it does not exist, or is hidden. */
+  object(name: string): OrgObject {
+    const object = this.seen(name);
     if (object === undefined) throw new ApiError(404, "NOT_FOUND", "The requested resource does not exist");
     return object;
   }
 
-  /** A row that this API may see, deleted or not. */
+  /** Whether the present caller may see a row. */
+  shows(type: string, row: Row): boolean {
+    const { caller } = this.transactions.origin;
+    return !this.rules.hidden.has(row.Id) && (caller === undefined || this.access.sees(type, row, caller));
+  }
+
+  /** A row that the present caller may see, deleted or not. */
   row(type: string, id: string): Row | undefined {
-    return this.rules.hidden.has(id) ? undefined : this.tables.get(type, id);
+    const row = this.tables.get(type, id);
+    return row !== undefined && this.shows(type, row) ? row : undefined;
   }
 
   /** The row that an id names. Throws what the platform says of ids that are malformed, unknown or deleted. */
@@ -103,12 +124,14 @@ export class Org {
   }
 
   create(type: string, input: Input, caller: string): Row {
-    const object = this.object(type);
+    const seen = this.object(type);
+    const object = this.#whole(seen);
     if (object.definition.createable === false)
       throw new ApiError(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", `entity type cannot be inserted: ${object.definition.label ?? type}`);
+    assertMay(this, "create", object.name);
     return this.#save(() => {
-      const values = inputValues(object, input, "createable");
-      this.#assertUnlocked(this.#parentsOf(object, values));
+      const values = inputValues(this.bytes, seen, input, "createable");
+      assertUnlocked(this, ownersOf(object, values.fields));
       const now = instantText(this.clock.now());
       const row: Row = {
         Id: this.#ids.next(object),
@@ -122,39 +145,35 @@ export class Org {
       for (const field of object.fields.values())
         if (!(field.name in row) && field.type !== "address" && field.type !== "base64") row[field.name] = defaultOf(field);
       Object.assign(row, values.fields);
-      beforeSave(this, object, row, undefined, { caller, base64: values.base64 });
-      assertValid(this, object, row, Object.keys(values.fields), values.base64);
-      this.put(object.name, row);
-      afterSave(this, object, row, undefined, { caller, base64: values.base64 });
-      return this.#automate(object, row, "create");
+      return this.#keep(object, row, undefined, { caller, bytes: values.bytes }, Object.keys(values.fields));
     });
   }
 
   update(type: string, id: string, input: Input, caller: string): Row {
-    const object = this.object(type);
+    const seen = this.object(type);
+    const object = this.#whole(seen);
     if ("Id" in input || "id" in input) throw new ApiError(400, "INVALID_FIELD", "The Id field should not be specified in the sobject data.", ["Id"]);
     const before = this.existing(type, id, unknownTarget());
+    assertMay(this, "update", object.name);
     return this.#save(() => {
-      const values = inputValues(object, input, "updateable");
-      this.#assertUnlocked([before.Id]);
-      if (this.rules.readOnly.has(before.Id)) throw new ApiError(403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id");
+      const values = inputValues(this.bytes, seen, input, "updateable");
+      assertUnlocked(this, [before.Id]);
+      assertWritable(this, object.name, before);
       const now = instantText(this.clock.now());
       const row: Row = { ...before, ...values.fields, LastModifiedDate: now, LastModifiedById: caller, SystemModstamp: now };
-      beforeSave(this, object, row, before, { caller, base64: values.base64 });
-      assertValid(this, object, row, Object.keys(values.fields), values.base64);
-      this.put(object.name, row);
-      afterSave(this, object, row, before, { caller, base64: values.base64 });
-      return this.#automate(object, row, "update");
+      return this.#keep(object, row, before, { caller, bytes: values.bytes }, Object.keys(values.fields));
     });
   }
 
   delete(type: string, id: string, caller: string): void {
     const object = this.object(type);
     const row = this.existing(type, id, unknownTarget());
-    if (object.definition.deletable === false) throw new ApiError(400, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id");
-    if (this.rules.readOnly.has(row.Id)) throw new ApiError(403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id");
+    if (this.#whole(object).definition.deletable === false)
+      throw new ApiError(400, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id");
+    assertMay(this, "delete", object.name);
+    assertWritable(this, object.name, row);
     this.#save(() => {
-      this.#assertUnlocked([row.Id]);
+      assertUnlocked(this, [row.Id]);
       this.#remove(object.name, row, caller);
     });
   }
@@ -162,13 +181,29 @@ export class Org {
   /** Brings a row back from the recycle bin. */
   undelete(type: string, id: string, caller: string): void {
     const row = this.tables.get(type, id);
-    if (row !== undefined) this.touch(type, row, { IsDeleted: false }, caller);
+    if (row?.IsDeleted === true) this.touch(type, row, { IsDeleted: false, ...("MasterRecordId" in row && { MasterRecordId: null }) }, caller);
+  }
+
+  /** Takes rows out of the recycle bin, or away at once: nobody gets them back. */
+  purge(type: string, ids: readonly string[]): void {
+    this.transactions.save(() => {
+      for (const id of ids) {
+        const row = this.tables.get(type, id);
+        if (row === undefined) continue;
+        if (row.IsDeleted === false) this.#remove(type, row, String(row.LastModifiedById));
+        const before = this.tables.get(type, id) ?? row;
+        this.#forget(type, before);
+        this.transactions.record({ type, before, after: undefined, undo: () => this.#store(type, before) });
+      }
+    });
   }
 
   /** Changes a row past the rules of users, with new stamps. */
-  touch(type: string, row: Row, changes: Record<string, Value>, caller: string): void {
+  touch(type: string, row: Row, changes: Record<string, Value>, caller: string): Row {
     const now = instantText(this.clock.now());
-    this.put(type, { ...row, ...changes, LastModifiedDate: now, LastModifiedById: caller, SystemModstamp: now });
+    const touched: Row = { ...row, ...changes, LastModifiedDate: now, LastModifiedById: caller, SystemModstamp: now };
+    this.put(type, touched);
+    return touched;
   }
 
   /** Stores a row exactly as given. */
@@ -195,26 +230,20 @@ export class Org {
       .flatMap((id) => this.tables.get(type, id) ?? []);
   }
 
-  /** Runs saves that succeed together or not at all. */
-  together<T>(work: () => T, failed: (result: T) => boolean): T {
-    this.#undo = [];
-    try {
-      const result = work();
-      if (failed(result)) for (const undo of this.#undo.reverse()) undo();
-      return result;
-    } finally {
-      this.#undo = undefined;
-    }
-  }
-
+  /** A save that throws leaves nothing behind; one that commits late is put by until then. */
   #save<T>(work: () => T): T {
     const { lateCommits } = this.rules;
-    if (lateCommits.times <= 0 || this.#uncommitted !== undefined) return work();
+    if (lateCommits.times <= 0 || this.#uncommitted !== undefined) return this.transactions.save(work);
     lateCommits.times--;
     this.#uncommitted = [];
     try {
       const result = work();
-      this.#late.push({ at: this.clock.now().getTime() + lateCommits.ms, puts: this.#uncommitted });
+      const { origin } = this.transactions;
+      const puts = this.#uncommitted;
+      const commit = () => {
+        for (const { type, row } of puts) this.#commit(type, row);
+      };
+      this.#later.plan(lateCommits.ms, () => this.transactions.save(commit, origin));
       return result;
     } finally {
       this.#uncommitted = undefined;
@@ -223,19 +252,30 @@ export class Org {
 
   #commit(type: string, row: Row): void {
     const before = this.tables.get(type, row.Id);
+    this.#store(type, row);
+    this.transactions.record({
+      type,
+      before,
+      after: row,
+      undo: () => {
+        if (before !== undefined) this.#store(type, before);
+        else this.#forget(type, row);
+      },
+    });
+  }
+
+  #store(type: string, row: Row): void {
+    const before = this.tables.get(type, row.Id);
+    if ((before?.IsDeleted === true) !== (row.IsDeleted === true)) this.deletions.note(type, row);
     this.tables.put(type, row.Id, row);
     const index = this.index(type);
     index.replace(before, row);
     index.clean((id) => this.tables.get(type, id)?.SystemModstamp);
-    this.#undo?.push(() => {
-      if (before !== undefined) {
-        this.tables.put(type, before.Id, before);
-        index.replace(row, before);
-      } else {
-        this.tables.delete(type, row.Id);
-        index.remove(row);
-      }
-    });
+  }
+
+  #forget(type: string, row: Row): void {
+    this.tables.delete(type, row.Id);
+    this.index(type).remove(row);
   }
 
   #remove(type: string, row: Row, caller: string): void {
@@ -248,27 +288,19 @@ export class Org {
     }
   }
 
-  #parentsOf(object: OrgObject, values: { fields: Record<string, Value> }): string[] {
-    return [...object.fields.values()].flatMap((field) =>
-      field.cascadeDelete && typeof values.fields[field.name] === "string" ? [String(values.fields[field.name])] : [],
-    );
+  #keep(object: OrgObject, row: Row, before: Row | undefined, context: SaveContext, given: readonly string[]): Row {
+    beforeSave(this, object, row, before, context);
+    const rewritten = rewrite(this, object, row, before);
+    assertValid(this, object, row, [...given, ...rewritten], context.bytes);
+    assertNoDuplicate(this, object, row, before);
+    computeFormulas(object, row);
+    this.put(object.name, row);
+    afterSave(this, object, row, before, context);
+    return automate(this, object, row, before, context.caller);
   }
 
-  #assertUnlocked(ids: readonly string[]): void {
-    for (const id of ids) {
-      const times = this.rules.locked.get(id) ?? 0;
-      if (times <= 0) continue;
-      this.rules.locked.set(id, times - 1);
-      throw new ApiError(400, "UNABLE_TO_LOCK_ROW", `unable to obtain exclusive access to this record or 1 records: ${id}`, []);
-    }
-  }
-
-  #automate(object: OrgObject, row: Row, on: "create" | "update"): Row {
-    const set = this.rules.automations.filter((rule) => rule.object === object.name && rule.on === on).map(({ set }) => set);
-    if (set.length === 0) return row;
-    const changed: Row = { ...row, ...inputValues(object, Object.assign({}, ...set), "updateable").fields };
-    this.put(object.name, changed);
-    return changed;
+  #whole(object: OrgObject): OrgObject {
+    return this.schema.object(object.name) ?? object;
   }
 }
 

@@ -133,10 +133,36 @@ describe("a query", () => {
 
   it("counts, aggregates, and skips", async () => {
     expect((await query("SELECT COUNT() FROM Case")).body).toEqual({ totalSize: 3, done: true, records: [] });
-    expect((await query("SELECT COUNT(AccountId) n, MAX(Hours__c) FROM Case")).body.records).toMatchObject([{ expr0: 1, expr1: 1.5 }]);
+    expect((await query("SELECT COUNT(AccountId) n, MAX(Hours__c) FROM Case")).body.records).toMatchObject([{ n: 1, expr0: 1.5 }]);
     expect((await query("SELECT Subject FROM Case ORDER BY Subject LIMIT 1 OFFSET 1")).body.records).toMatchObject([{ Subject: "Beta 100%" }]);
     expect((await query("SELECT FIELDS(ALL) FROM Case LIMIT 1")).body.records[0]).toHaveProperty("CaseNumber");
     expect((await query("SELECT FIELDS(ALL) FROM Case")).body[0].errorCode).toBe("MALFORMED_QUERY");
+  });
+
+  it("puts rows together by fields, with functions called by their alias or expr0, expr1 … [D]", async () => {
+    const groups = await query("SELECT Status, COUNT(Id) n, MAX(Hours__c) FROM Case GROUP BY Status ORDER BY Status DESC");
+    expect(groups.body).toMatchObject({
+      totalSize: 2,
+      records: [
+        { attributes: { type: "AggregateResult" }, Status: "New", n: 2, expr0: 1.5 },
+        { Status: "Closed", n: 1, expr0: null },
+      ],
+    });
+    expect((await query("SELECT Subject, COUNT(Id) FROM Case GROUP BY Status")).body[0].message).toContain("Field must be grouped or aggregated: Subject");
+  });
+
+  it.each([
+    ["SELECT Parent.Parent.Parent.Parent.Parent.Parent.Subject FROM Case", "INVALID_FIELD", "more than 5 levels"],
+    ["SELECT Id FROM Case WHERE Id IN (SELECT ParentId FROM CaseComment) OR Status = 'New'", "MALFORMED_QUERY", "not allowed with the 'OR' operator"],
+    ["SELECT Id FROM Case WHERE Id IN (SELECT ParentId FROM CaseComment WHERE ParentId IN (SELECT Id FROM Case))", "MALFORMED_QUERY", "Nesting of semi join"],
+    [
+      `SELECT Id FROM Case WHERE ${Array(3).fill("Id IN (SELECT ParentId FROM CaseComment)").join(" AND ")}`,
+      "MALFORMED_QUERY",
+      "Maximum 2 semi join sub-selects",
+    ],
+    ["SELECT Id FROM Case LIMIT 1 OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE", "offset allowed is 2000"],
+  ])("%s is refused as %s [D]", async (soql, errorCode, message) => {
+    expect((await query(soql)).body[0]).toMatchObject({ errorCode, message: expect.stringContaining(message) });
   });
 
   it("puts nulls first unless told otherwise [K]", async () => {
@@ -169,6 +195,10 @@ describe("a query", () => {
     expect(second).not.toHaveProperty("nextRecordsUrl");
     expect([...first.records, ...second.records].map(({ Id }) => Id)).toEqual([ids.a, ids.b, ids.c]);
     expect((await call("GET", "/query/0r8000-2000")).body[0].errorCode).toBe("INVALID_QUERY_LOCATOR");
+    const again = (await query("SELECT Id FROM Case ORDER BY Id")).body;
+    org.simulator.accounts.lifetimeMs = Number.MAX_SAFE_INTEGER;
+    org.simulator.server.clock.set({ frozenAt: Date.parse("2026-05-04T10:00:01Z") });
+    expect((await call("GET", again.nextRecordsUrl)).body[0].errorCode).toBe("INVALID_QUERY_LOCATOR");
     org.simulator.pages.batchSize = 2000;
   });
 });

@@ -1,44 +1,64 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
 import { Hono } from "hono";
+import { z } from "zod";
+import type { ByteStore } from "../../simulation/byte-store.ts";
 import { salesforceId } from "../id.ts";
 import { ApiError } from "./api-error.ts";
 import type { ApiApp, ApiEnv, SimulatorContext } from "./context.ts";
 import type { FieldDefinition } from "./definitions.ts";
 import { describeBasics, describeGlobal, describeObject } from "./describe.ts";
+import { createRecord } from "./new-record.ts";
 import type { Input, Org, Row } from "./org.ts";
 import { shownRecord } from "./render.ts";
+import { recordIn } from "./request-body.ts";
 import type { OrgObject } from "./schema.ts";
-import { instantText } from "./values.ts";
+import { pushGeneric } from "./topics.ts";
 
-const maxQuerySpanMs = 30 * 86_400_000;
+const pushSchema = z.looseObject({ pushEvents: z.array(z.looseObject({ payload: z.unknown() })) });
 
-/** `/sobjects`: describe, records by id and by external id, bytes, lists of what was deleted and updated. */
-export function recordRoutes({ org }: SimulatorContext): ApiApp {
+/** `/sobjects`: describe, records by id and by external id, bytes. */
+export function recordRoutes({ org, events }: SimulatorContext): ApiApp {
   const app = new Hono<ApiEnv>();
 
-  app.get("/sobjects", (c) => c.json(describeGlobal(org.schema, c.var.version) as object));
+  app.get("/sobjects", (c) =>
+    c.json(
+      describeGlobal(
+        org.schema.objects().flatMap(({ name }) => org.seen(name) ?? []),
+        c.var.version,
+      ) as object,
+    ),
+  );
   app.get("/sobjects/:type", (c) => c.json(describeBasics(org.object(c.req.param("type")), c.var.version) as object));
-  app.get("/sobjects/:type/describe", (c) => c.json(describeObject(org.schema, org.object(c.req.param("type")), c.var.version) as object));
-
-  app.get("/sobjects/:type/deleted", (c) => {
-    const { type, start, end } = spanOf(org, c.req.param("type"), c.req.query());
-    const rows = [...org.rows(type)].filter((row) => row.IsDeleted === true && within(row, start, end));
-    return c.json({
-      deletedRecords: rows.map((row) => ({ deletedDate: row.SystemModstamp, id: row.Id })),
-      earliestDateAvailable: instantText(new Date(end.getTime() - 2 * maxQuerySpanMs)),
-      latestDateCovered: instantText(end),
-    });
-  });
-  app.get("/sobjects/:type/updated", (c) => {
-    const { type, start, end } = spanOf(org, c.req.param("type"), c.req.query());
-    const rows = [...org.rows(type)].filter((row) => row.IsDeleted === false && within(row, start, end));
-    return c.json({ ids: rows.map(({ Id }) => Id), latestDateCovered: instantText(end) });
+  app.get("/sobjects/:type/describe", (c) => {
+    const object = org.object(c.req.param("type"));
+    // Record types are part of it. Instants in headers have whole seconds.
+    const recordTypes = [...org.rows("RecordType")].filter(({ SobjectType }) => SobjectType === object.name);
+    const changed = [org.schema.changedAt(object.name), ...recordTypes.map(({ SystemModstamp }) => Date.parse(String(SystemModstamp)))];
+    const modified = Math.floor(Math.max(...changed) / 1000) * 1000;
+    c.header("last-modified", new Date(modified).toUTCString());
+    const since = Date.parse(c.req.header("if-modified-since") ?? "");
+    if (!Number.isNaN(since) && modified <= since) return c.body(null, 304);
+    return c.json(describeObject(org.schema, object, recordTypes, c.var.version) as object);
   });
 
   app.post("/sobjects/:type", async (c) => {
     const object = org.object(c.req.param("type"));
-    const row = org.create(object.name, await bodyOf(c.req.raw), c.var.caller);
-    c.header("location", `/services/data/v${c.var.version}/sobjects/${object.name}/${row.Id}`);
-    return c.json({ id: row.Id, success: true, errors: [] }, 201);
+    const result = createRecord(org, events, object.name, await recordIn(org.bytes, c.req.raw), c.var.caller);
+    c.header("location", `/services/data/v${c.var.version}/sobjects/${object.name}/${result.id}`);
+    return c.json(result, 201);
+  });
+
+  app.post("/sobjects/StreamingChannel/:id/push", async (c) => {
+    const channel = org.existing("StreamingChannel", c.req.param("id"));
+    const { pushEvents } = pushSchema.parse(await c.req.json());
+    pushGeneric(
+      events,
+      String(channel.Name),
+      pushEvents.map(({ payload }) => payload),
+      org.clock.now().toISOString(),
+    );
+    return c.json(pushEvents.map(() => ({ fanoutCount: -1, userOnlineStatus: {} })));
   });
 
   app.get("/sobjects/:type/:id", (c) => {
@@ -47,16 +67,24 @@ export function recordRoutes({ org }: SimulatorContext): ApiApp {
     const since = Date.parse(c.req.header("if-modified-since") ?? "");
     if (!Number.isNaN(since) && Date.parse(String(row.SystemModstamp)) <= since) return c.body(null, 304);
     c.header("last-modified", new Date(String(row.LastModifiedDate)).toUTCString());
+    if (object.name === "Account") {
+      const tag = etagOf(row);
+      c.header("etag", tag);
+      if (c.req.header("if-none-match")?.includes(tag)) return c.body(null, 304);
+    }
     return c.json(shownRecord(object, row, wantedFields(object, c.req.query("fields")), c.var.version));
   });
 
   app.patch("/sobjects/:type/:id", async (c) => {
     const object = org.object(c.req.param("type"));
-    const input = await bodyOf(c.req.raw);
+    const input = await recordIn(org.bytes, c.req.raw);
     const since = Date.parse(c.req.header("if-unmodified-since") ?? "");
     if (!Number.isNaN(since) && Date.parse(String(org.existing(object.name, c.req.param("id")).LastModifiedDate)) > since) {
       throw new ApiError(412, "PRECONDITION_FAILED", "The record has been modified since the specified time");
     }
+    const match = object.name === "Account" ? c.req.header("if-match") : undefined;
+    if (match !== undefined && !match.includes(etagOf(org.existing(object.name, c.req.param("id")))))
+      throw new ApiError(412, "PRECONDITION_FAILED", "The record has been modified since the specified entity tag");
     org.update(object.name, c.req.param("id"), input, c.var.caller);
     return c.body(null, 204);
   });
@@ -69,7 +97,11 @@ export function recordRoutes({ org }: SimulatorContext): ApiApp {
   app.get("/sobjects/:type/:field/:value", (c) => {
     const object = org.object(c.req.param("type"));
     const bytes = blobOf(org, object, c.req.param("field"), c.req.param("value"));
-    if (bytes !== undefined) return new Response(new Uint8Array(bytes), { headers: { "content-type": "application/octet-stream" } });
+    if (bytes !== undefined)
+      return new Response(Readable.toWeb(bytes.open()) as ReadableStream, {
+        // Node's stream is the web's
+        headers: { "content-type": "application/octet-stream", "content-length": String(bytes.size) },
+      });
     const matches = byExternalId(org, object, c.req.param("field"), c.req.param("value"));
     if (matches.length > 1)
       return c.json(
@@ -83,13 +115,15 @@ export function recordRoutes({ org }: SimulatorContext): ApiApp {
 
   app.patch("/sobjects/:type/:field/:value", async (c) => {
     const object = org.object(c.req.param("type"));
-    const input = await bodyOf(c.req.raw);
+    const input = await recordIn(org.bytes, c.req.raw);
     const outcome = upsert(org, object, c.req.param("field"), c.req.param("value"), input, c.var.caller, c.req.query("updateOnly") === "true");
     if (outcome.kind === "several")
       return c.json(
         outcome.rows.map((row) => `/services/data/v${c.var.version}/sobjects/${object.name}/${row.Id}`),
         300,
       );
+    // Before v46 an update answered without a body [D].
+    if (outcome.kind === "updated" && Number(c.var.version) < 46) return c.body(null, 204);
     return c.json({ id: outcome.id, success: true, errors: [], created: outcome.kind === "created" }, outcome.kind === "created" ? 201 : 200);
   });
 
@@ -119,34 +153,15 @@ export function upsert(org: Org, object: OrgObject, fieldName: string, value: st
   return { kind: "created", id: org.create(object.name, { ...input, [field.name]: value }, caller).Id };
 }
 
-/** The record in a request's body, from JSON or from a multipart form whose parts may come in any order under any name. */
-async function bodyOf(request: Request): Promise<Input> {
-  const type = request.headers.get("content-type") ?? "";
-  if (!type.startsWith("multipart/form-data")) return parsed(await request.text());
-  const form = await request.formData();
-  let record: Input = {};
-  const files: Record<string, Buffer> = {};
-  for (const [name, part] of form.entries()) {
-    if (typeof part === "string") record = { ...record, ...parsed(part) };
-    else if (part.type.startsWith("application/json") && !/^(VersionData|Body)$/.test(name)) record = { ...record, ...parsed(await part.text()) };
-    else files[name] = Buffer.from(await part.arrayBuffer());
-  }
-  return { ...record, ...files };
-}
-
-function parsed(text: string): Input {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Input; // an object by the three tests
-  } catch {
-    throw new ApiError(400, "JSON_PARSER_ERROR", "Unexpected character at [line:1, column:1]");
-  }
-  throw new ApiError(400, "JSON_PARSER_ERROR", "The HTTP entity body is required, but this request has no entity body.");
-}
-
 function byExternalId(org: Org, object: OrgObject, fieldName: string, value: string): Row[] {
+  if (org.rules.extensionsMislead && /\.[a-z]{2,4}$/i.test(value)) throw new ApiError(404, "NOT_FOUND", "The requested resource does not exist");
   const field = externalIdField(object, fieldName);
   return org.rowsWith(object.name, field.name, value).filter((row) => row.IsDeleted === false && org.row(object.name, row.Id) !== undefined);
+}
+
+/** Only rows of Account have entity tags [D]. */
+function etagOf({ Id, SystemModstamp }: Row): string {
+  return `"${createHash("sha256").update(`${Id}/${SystemModstamp}`).digest("hex").slice(0, 32)}"`;
 }
 
 function externalIdField(object: OrgObject, name: string): FieldDefinition {
@@ -155,10 +170,10 @@ function externalIdField(object: OrgObject, name: string): FieldDefinition {
   throw new ApiError(404, "NOT_FOUND", `Provided external ID field does not exist or is not accessible: ${name}`);
 }
 
-function blobOf(org: Org, object: OrgObject, id: string, fieldName: string): Buffer | undefined {
+function blobOf(org: Org, object: OrgObject, id: string, fieldName: string): ReturnType<ByteStore["read"]> | undefined {
   const field = object.fields.get(fieldName.toLowerCase());
   if (field?.type !== "base64" || salesforceId(id) === undefined) return undefined;
-  return org.tables.blob(org.existing(object.name, id).Id) ?? Buffer.alloc(0);
+  return org.bytes.read(org.existing(object.name, id).Id);
 }
 
 /** The fields asked for, or all. Throws INVALID_FIELD for one that is not there. */
@@ -174,19 +189,4 @@ export function wantedFields(object: OrgObject, names: string | readonly string[
       );
     return field;
   });
-}
-
-function spanOf(org: Org, type: string, query: Record<string, string>): { type: string; start: Date; end: Date } {
-  const start = new Date(query.start ?? "");
-  const end = new Date(query.end ?? "");
-  if (Number.isNaN(start.getTime()) || Number.isNaN(end.getTime()) || start >= end)
-    throw new ApiError(400, "INVALID_REPLICATION_DATE", "startDate must be before endDate");
-  if (org.clock.now().getTime() - start.getTime() > maxQuerySpanMs)
-    throw new ApiError(400, "INVALID_REPLICATION_DATE", "startDate can not be more than 30 days ago");
-  return { type: org.object(type).name, start, end };
-}
-
-function within(row: Row, start: Date, end: Date): boolean {
-  const time = Date.parse(String(row.SystemModstamp));
-  return time >= start.getTime() && time <= end.getTime();
 }

@@ -60,6 +60,11 @@ export class RowIndex {
     }
   }
 
+  /** At most so many rows have this stamp or a later one. */
+  countFrom(stamp: string): number {
+    return this.#stamps.length - this.#lowerBound(stamp, "");
+  }
+
   clean(current: (id: string) => unknown): void {
     if (this.#stamps.length > 2 * this.#live + 1000) this.#stamps = this.#stamps.filter(({ id, stamp }) => current(id) === stamp);
   }

@@ -16,23 +16,40 @@ export interface OrgObject {
 
 /** The objects and fields of one org; custom ones can be added while it runs. */
 export class OrgSchema {
+  /** Changes with every change of any object. */
+  revision = 0;
   readonly #objects = new Map<string, { definition: ObjectDefinition; name: string; fields: Map<string, FieldDefinition> }>();
   readonly #byPrefix = new Map<string, string>();
+  readonly #changed = new Map<string, number>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** When the object was last changed, in milliseconds: describes say so. */
+  changedAt(object: string): number {
+    return this.#changed.get(object.toLowerCase()) ?? 0;
+  }
 
   addObject(definition: ObjectDefinition): void {
     const fields = new Map<string, FieldDefinition>();
-    for (const field of [...systemFields, ...definition.fields]) fields.set(field.name.toLowerCase(), field);
+    const own = systemFields.filter(({ name }) => !definition.without?.includes(name));
+    for (const field of [...own, ...definition.fields]) fields.set(field.name.toLowerCase(), field);
     this.#objects.set(definition.name.toLowerCase(), { definition, name: definition.name, fields });
     this.#byPrefix.set(definition.keyPrefix, definition.name);
+    this.#note(definition.name);
   }
 
   addField(object: string, field: FieldDefinition): void {
     const found = this.#objects.get(object.toLowerCase());
     if (found === undefined) throw new Error(`no object ${object}`);
     found.fields.set(field.name.toLowerCase(), field);
+    this.#note(object);
   }
 
   removeField(object: string, field: string): void {
+    this.#note(object);
     this.#objects.get(object.toLowerCase())?.fields.delete(field.toLowerCase());
   }
 
@@ -69,6 +86,11 @@ export class OrgSchema {
       }
     }
     return found;
+  }
+
+  #note(object: string): void {
+    this.revision++;
+    this.#changed.set(object.toLowerCase(), this.#now());
   }
 }
 

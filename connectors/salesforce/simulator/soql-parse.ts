@@ -8,8 +8,8 @@ export interface Path {
 export type SelectItem =
   | { readonly kind: "field"; readonly path: Path }
   | { readonly kind: "children"; readonly query: Query; readonly at: number }
-  | { readonly kind: "count"; readonly path?: Path; readonly at: number }
-  | { readonly kind: "aggregate"; readonly function: "MIN" | "MAX" | "SUM" | "AVG" | "COUNT_DISTINCT"; readonly path: Path }
+  | { readonly kind: "count"; readonly path?: Path; readonly alias?: string; readonly at: number }
+  | { readonly kind: "aggregate"; readonly function: "MIN" | "MAX" | "SUM" | "AVG" | "COUNT_DISTINCT"; readonly path: Path; readonly alias?: string }
   | { readonly kind: "allFields"; readonly set: string; readonly at: number };
 
 export type Literal =
@@ -36,6 +36,8 @@ export interface Query {
   readonly from: string;
   readonly fromAt: number;
   readonly where?: Expression;
+  /** The fields that rows are put together by. */
+  readonly groupBy: readonly Path[];
   readonly orderBy: readonly OrderBy[];
   readonly limit?: number;
   readonly offset?: number;
@@ -68,6 +70,7 @@ class Parser {
     const from = this.#word("entity name");
     if (this.#peek().kind === "word" && !/^(WHERE|ORDER|LIMIT|OFFSET|FOR|USING|WITH|GROUP|HAVING|ALL)$/i.test(this.#peek().text)) this.#next();
     const where = this.#accept("WHERE") ? this.#expression() : undefined;
+    const groupBy = this.#accept("GROUP") ? this.#groupBy() : [];
     const orderBy = this.#accept("ORDER") ? this.#orderBy() : [];
     const limit = this.#accept("LIMIT") ? this.#wholeNumber() : undefined;
     const offset = this.#accept("OFFSET") ? this.#wholeNumber() : undefined;
@@ -76,6 +79,7 @@ class Parser {
       select,
       from: from.text,
       fromAt: from.at,
+      groupBy,
       orderBy,
       ...(where && { where }),
       ...(limit !== undefined && { limit }),
@@ -101,11 +105,11 @@ class Parser {
     if (name === "COUNT" && this.#symbol(")")) return { kind: "count", at: word.at };
     const argument = this.#word("field name");
     this.#expect(")");
-    if (this.#peek().kind === "word" && !/^FROM$/i.test(this.#peek().text)) this.#next();
-    if (name === "COUNT") return { kind: "count", path: pathOf(argument), at: word.at };
     if (name === "FIELDS") return { kind: "allFields", set: argument.text.toUpperCase(), at: word.at };
+    const alias = this.#peek().kind === "word" && !/^FROM$/i.test(this.#peek().text) ? { alias: this.#next().text } : {};
+    if (name === "COUNT") return { kind: "count", path: pathOf(argument), at: word.at, ...alias };
     if (name === "MIN" || name === "MAX" || name === "SUM" || name === "AVG" || name === "COUNT_DISTINCT")
-      return { kind: "aggregate", function: name, path: pathOf(argument) };
+      return { kind: "aggregate", function: name, path: pathOf(argument), ...alias };
     throw malformed(this.#statement, word.at, `unexpected token: '${word.text}'`);
   }
 
@@ -157,6 +161,11 @@ class Parser {
     if (kind === "word" && /^(true|false|null)$/i.test(text)) return { kind: "constant", value: /^null$/i.test(text) ? null : /^true$/i.test(text), at };
     if (kind === "word") return { kind, text: text.toUpperCase(), at };
     throw malformed(this.#statement, at, `unexpected token: '${text}'`);
+  }
+
+  #groupBy(): Path[] {
+    this.#keyword("BY");
+    return this.#list(() => pathOf(this.#word("field name")));
   }
 
   #orderBy(): OrderBy[] {
@@ -228,4 +237,10 @@ class Parser {
 
 function pathOf(token: Token): Path {
   return { parts: token.text.split("."), at: token.at };
+}
+
+/** The conditions that all have to be met. */
+export function conjuncts(where: Expression | undefined): readonly Expression[] {
+  if (where === undefined) return [];
+  return where.kind === "and" ? where.parts.flatMap(conjuncts) : [where];
 }

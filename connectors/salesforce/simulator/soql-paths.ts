@@ -21,10 +21,15 @@ const nameFields: readonly FieldDefinition[] = ["Name", "Type", "FirstName", "La
   type: "string",
 }));
 
+/** Parents of parents, five up at most [D]. */
+const mostParents = 5;
+
 export function resolvePath(org: Org, object: OrgObject, path: Path, statement: string): ResolvedPath {
   const parts = path.parts[0]?.toLowerCase() === object.name.toLowerCase() && path.parts.length > 1 ? path.parts.slice(1) : path.parts;
   const names = parts.slice(0, -1);
   const last = parts.at(-1) ?? "";
+  if (names.length > mostParents)
+    throw queryError("INVALID_FIELD", statement, path.at, `SOQL statements cannot query more than ${mostParents} levels of parent relationships`);
   const parents: FieldDefinition[] = [];
   let holder: OrgObject | undefined = object;
   for (const name of names) {
@@ -34,7 +39,7 @@ export function resolvePath(org: Org, object: OrgObject, path: Path, statement: 
       throw queryError("INVALID_FIELD", statement, path.at, message);
     }
     parents.push(parent);
-    holder = parent.referenceTo?.length === 1 ? org.schema.object(parent.referenceTo[0] ?? "") : undefined;
+    holder = parent.referenceTo?.length === 1 ? org.seen(parent.referenceTo[0] ?? "") : undefined;
   }
   const field = holder === undefined ? polymorphicField(last) : holder.fields.get(last.toLowerCase());
   if (field === undefined) {

@@ -1,11 +1,13 @@
-import { salesforceId } from "../id.ts";
 import { ApiError } from "./api-error.ts";
 import type { Org, Row } from "./org.ts";
 import { attributesOf, shownValue } from "./render.ts";
 import type { OrgObject } from "./schema.ts";
-import { compileCondition, type SubQuery, type Test } from "./soql-conditions.ts";
-import { type Expression, type OrderBy, type Path, parseSoql, type Query, type SelectItem } from "./soql-parse.ts";
+import { aggregateColumns, aggregateValue } from "./soql-aggregates.ts";
+import { candidates, type Within } from "./soql-candidates.ts";
+import { compileCondition, type Test } from "./soql-conditions.ts";
+import { conjuncts, type OrderBy, type Path, parseSoql, type Query, type SelectItem } from "./soql-parse.ts";
 import { type ResolvedPath, resolvePath } from "./soql-paths.ts";
+import { assertLength, assertLinksAreFiltered, assertSemiJoins, hasSemiJoin } from "./soql-restrictions.ts";
 import { malformed, queryError } from "./soql-text.ts";
 import type { Value } from "./values.ts";
 
@@ -25,10 +27,12 @@ export interface QueryOptions {
 
 /** Runs a statement. Throws MALFORMED_QUERY, INVALID_TYPE, INVALID_FIELD and the like with the platform's words. */
 export function runSoql(org: Org, statement: string, options: QueryOptions): QueryResult {
+  assertLength(statement);
   const query = parseSoql(statement);
-  const object = org.schema.object(query.from);
+  const object = org.seen(query.from);
   if (object === undefined) throw unknownType(statement, query);
   assertLinksAreFiltered(object, query);
+  assertSemiJoins(query, statement);
   return new Run(org, statement, options).result(object, query, undefined);
 }
 
@@ -44,11 +48,10 @@ class Run {
     this.#options = options;
   }
 
-  result(object: OrgObject, query: Query, within: { field: string; id: string } | undefined): QueryResult {
+  result(object: OrgObject, query: Query, within: Within | undefined): QueryResult {
+    if (query.groupBy.length > 0 || query.select.every(({ kind }) => kind === "count" || kind === "aggregate")) return this.#aggregate(object, query, within);
     const select = query.select.map((item) => this.#shower(object, item, query));
-    const aggregate = query.select.every(({ kind }) => kind === "count" || kind === "aggregate");
     const rows = this.#rows(object, query, within);
-    if (aggregate) return this.#aggregate(object, query, rows);
     const show = (row: Row) =>
       select.reduce((record, part) => merge(record, part(row)), { attributes: attributesOf(object.name, row.Id, this.#options.version) } as Record<
         string,
@@ -57,85 +60,26 @@ class Run {
     return { totalSize: rows.length, rows: rows.map((row) => () => show(row)) };
   }
 
-  #rows(object: OrgObject, query: Query, within: { field: string; id: string } | undefined): Row[] {
+  #rows(object: OrgObject, query: Query, within: Within | undefined): Row[] {
     const subQuery = (sub: Query) => this.#column(sub);
     const test: Test = query.where === undefined ? () => true : compileCondition(this.#org, object, query.where, this.#statement, subQuery);
     const order = query.orderBy.map((entry) => ({ ...entry, resolved: resolvePath(this.#org, object, entry.path, this.#statement) }));
     const byStamp = query.orderBy[0]?.path.parts.join(".").toLowerCase() === "systemmodstamp" && !query.orderBy[0].descending;
     const wanted = query.limit === undefined ? Number.POSITIVE_INFINITY : query.limit + (query.offset ?? 0);
     if (query.offset !== undefined && query.offset > 2000) throw new ApiError(400, "NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000");
-    const { rows, inStampOrder } = this.#candidates(object, query.where, within, subQuery, byStamp);
+    const { rows, inStampOrder } = candidates(this.#org, object, query.where, within, subQuery, byStamp);
     const found: Row[] = [];
     const seen = new Set<string>();
     for (const row of rows) {
+      this.#org.rowsVisited++;
       if (inStampOrder && byStamp && found.length >= wanted && row.SystemModstamp !== found.at(-1)?.SystemModstamp) break;
-      if (seen.has(row.Id) || (row.IsDeleted === true && !this.#options.deletedToo) || this.#org.rules.hidden.has(row.Id) || !test(row)) continue;
+      if (seen.has(row.Id) || (row.IsDeleted === true && !this.#options.deletedToo) || !this.#org.shows(object.name, row) || !test(row)) continue;
       seen.add(row.Id);
       found.push(row);
       if (order.length === 0 && found.length >= wanted) break;
     }
     if (order.length > 0) found.sort((a, b) => compareRows(a, b, order));
     return query.offset === undefined && query.limit === undefined ? found : found.slice(query.offset ?? 0, wanted);
-  }
-
-  #candidates(
-    object: OrgObject,
-    where: Expression | undefined,
-    within: { field: string; id: string } | undefined,
-    subQuery: SubQuery,
-    byStamp: boolean,
-  ): { rows: Iterable<Row>; inStampOrder: boolean } {
-    const { tables } = this.#org;
-    const type = object.name;
-    const byIds = (ids: Iterable<unknown>) => ({ rows: [...ids].flatMap((id) => tables.get(type, String(id)) ?? []), inStampOrder: false });
-    const index = this.#org.index(type);
-    if (within !== undefined) return byIds(index.idsWith(within.field, [within.id]));
-    const conditions = where === undefined ? [] : where.kind === "and" ? where.parts : [where];
-    for (const condition of conditions) {
-      const found = condition.kind === "compare" ? this.#indexed(object, condition) : undefined;
-      if (found !== undefined) return byIds(found);
-    }
-    for (const condition of conditions) {
-      if (condition.kind !== "compare" || condition.path.parts.join(".").toLowerCase() !== "systemmodstamp" || !/^>=?$/.test(condition.operator)) continue;
-      const literal = condition.values[0];
-      if (literal?.kind !== "date") continue;
-      return {
-        rows: this.#fromStamp(type, `${new Date(literal.text.replace(/([+-]\d{2})(\d{2})$/, "$1:$2")).toISOString().slice(0, 19)}.000+0000`),
-        inStampOrder: true,
-      };
-    }
-    for (const condition of conditions) {
-      if (condition.kind !== "semiJoin" || condition.negated) continue;
-      const name = condition.path.parts.length === 1 ? object.fields.get(condition.path.parts[0]?.toLowerCase() ?? "")?.name : undefined;
-      const values = name === "Id" || (name !== undefined && index.has(name)) ? subQuery(condition.query) : undefined;
-      if (values instanceof Set && name !== undefined)
-        return byIds(
-          name === "Id"
-            ? values
-            : index.idsWith(
-                name,
-                [...values].filter((value) => value !== null),
-              ),
-        );
-    }
-    return byStamp ? { rows: this.#fromStamp(type, ""), inStampOrder: true } : { rows: tables.rows(type), inStampOrder: false };
-  }
-
-  *#fromStamp(type: string, stamp: string): Generator<Row> {
-    const { tables } = this.#org;
-    for (const id of this.#org.index(type).idsFrom(stamp, (id) => tables.get(type, id)?.SystemModstamp)) {
-      const row = tables.get(type, id);
-      if (row !== undefined) yield row;
-    }
-  }
-
-  /** Ids that a condition on an indexed field leaves, or undefined where it is no such condition. */
-  #indexed(object: OrgObject, { path, operator, values: literals }: Extract<Expression, { kind: "compare" }>): Iterable<unknown> | undefined {
-    const field = path.parts.length === 1 ? object.fields.get(path.parts[0]?.toLowerCase() ?? "") : undefined;
-    if (field === undefined || (field.name !== "Id" && !this.#org.index(object.name).has(field.name))) return undefined;
-    if ((operator !== "=" && operator !== "IN") || literals.some(({ kind }) => kind !== "string")) return undefined;
-    const values = literals.map((literal) => (literal.kind === "string" ? (salesforceId(literal.text) ?? literal.text) : ""));
-    return field.name === "Id" ? values : this.#org.index(object.name).idsWith(field.name, values);
   }
 
   /** The values of a sub-select, found once per statement; a sub-select of all rows is asked row by row instead. */
@@ -148,9 +92,11 @@ class Run {
   }
 
   #newColumn(query: Query): { has(value: Value): boolean } {
-    const object = this.#org.schema.object(query.from);
+    const object = this.#org.seen(query.from);
     if (object === undefined) throw unknownType(this.#statement, query);
     const [item] = query.select;
+    if (conjuncts(query.where).some((condition) => hasSemiJoin(condition)))
+      throw malformed(this.#statement, query.fromAt, "Nesting of semi join sub-selects is not supported");
     if (item?.kind !== "field" || query.select.length !== 1) throw malformed(this.#statement, query.fromAt, "semi join sub-selects can only query one field");
     const path = resolvePath(this.#org, object, item.path, this.#statement);
     if (query.where === undefined && query.limit === undefined && path.field.name === "Id" && path.parents.length === 0) {
@@ -159,10 +105,35 @@ class Run {
     return new Set(this.#rows(object, query, undefined).map((row) => path.read(row)));
   }
 
-  #aggregate(object: OrgObject, query: Query, rows: readonly Row[]): QueryResult {
-    if (query.select.length === 1 && query.select[0]?.kind === "count" && query.select[0].path === undefined) return { totalSize: rows.length, rows: [] };
-    const values = query.select.map((item, i) => [`expr${i}`, aggregateValue(item, rows, (path) => resolvePath(this.#org, object, path, this.#statement))]);
-    return { totalSize: 1, rows: [() => ({ attributes: { type: "AggregateResult" }, ...Object.fromEntries(values) })] };
+  /** COUNT() is the total alone; other functions make one row of all, or one of each group. Without an alias they are called expr0, expr1 … [D]. */
+  #aggregate(object: OrgObject, query: Query, within: Within | undefined): QueryResult {
+    const { limit: _, offset: __, orderBy, ...plain } = query;
+    const rows = this.#rows(object, { ...plain, orderBy: [] }, within);
+    if (query.select.length === 1 && query.select[0]?.kind === "count" && query.select[0].path === undefined)
+      return { totalSize: query.limit === undefined ? rows.length : Math.min(rows.length, query.limit), rows: [] };
+    const resolve = (path: Path) => resolvePath(this.#org, object, path, this.#statement);
+    const keys = query.groupBy.map(resolve);
+    const columns = aggregateColumns(query, this.#statement);
+    const groups = Map.groupBy(rows, (row) => JSON.stringify(keys.map((key) => key.read(row))));
+    const found = (keys.length === 0 ? [rows] : [...groups.values()]).map((group) => {
+      const values = columns.map(({ name, item }) => [
+        name,
+        item.kind === "field" ? group[0] && resolve(item.path).read(group[0]) : aggregateValue(item, group, resolve),
+      ]);
+      return { group, record: { attributes: { type: "AggregateResult" }, ...Object.fromEntries(values) } };
+    });
+    const order = orderBy.filter(({ path }) => query.groupBy.some(({ parts }) => parts.join(".").toLowerCase() === path.parts.join(".").toLowerCase()));
+    const sorting = order.map((entry) => ({ ...entry, resolved: resolve(entry.path) }));
+    found.sort((a, b) => (a.group[0] === undefined || b.group[0] === undefined ? 0 : compareRows(a.group[0], b.group[0], sorting)));
+    const shown = found.slice(query.offset ?? 0, query.limit === undefined ? undefined : query.limit + (query.offset ?? 0));
+    return {
+      totalSize: shown.length,
+      rows: shown.map(
+        ({ record }) =>
+          () =>
+            record,
+      ),
+    };
   }
 
   #shower(object: OrgObject, item: SelectItem, query: Query): (row: Row) => Record<string, unknown> {
@@ -206,7 +177,7 @@ class Run {
   #childrenShower(parent: OrgObject, query: Query): (row: Row) => Record<string, unknown> {
     const wanted = query.from.toLowerCase();
     const child = this.#org.schema.children(parent.name).find(({ relationshipName }) => relationshipName?.toLowerCase() === wanted);
-    const object = child === undefined ? undefined : this.#org.schema.object(child.childObject);
+    const object = child === undefined ? undefined : this.#org.seen(child.childObject);
     if (child?.relationshipName === undefined || object === undefined) {
       const message = `Didn't understand relationship '${query.from}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names.`;
       throw queryError("INVALID_TYPE", this.#statement, query.fromAt, message);
@@ -232,28 +203,6 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function aggregateValue(item: SelectItem, rows: readonly Row[], resolve: (path: Path) => ResolvedPath): unknown {
-  if (item.kind !== "count" && item.kind !== "aggregate") return null;
-  if (item.path === undefined) return rows.length;
-  const path = resolve(item.path);
-  const values = rows.map((row) => path.read(row)).filter((value) => value !== null);
-  if (item.kind === "count") return values.length;
-  const sorted = values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  const sum = values.reduce((total: number, value) => total + Number(value), 0);
-  switch (item.function) {
-    case "MIN":
-      return sorted[0] ?? null;
-    case "MAX":
-      return sorted.at(-1) ?? null;
-    case "SUM":
-      return sum;
-    case "AVG":
-      return values.length === 0 ? null : sum / values.length;
-    case "COUNT_DISTINCT":
-      return new Set(values).size;
-  }
-}
-
 function compareRows(a: Row, b: Row, order: readonly (OrderBy & { readonly resolved: ResolvedPath })[]): number {
   for (const { resolved, descending, nullsLast } of order) {
     const left = resolved.read(a);
@@ -271,20 +220,4 @@ function compareRows(a: Row, b: Row, order: readonly (OrderBy & { readonly resol
 function unknownType(statement: string, query: Query): ApiError {
   const message = `sObject type '${query.from}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.`;
   return queryError("INVALID_TYPE", statement, query.fromAt, message);
-}
-
-/** Links of files can be listed only by the record or the document [K]. */
-function assertLinksAreFiltered(object: OrgObject, query: Query): void {
-  if (object.name !== "ContentDocumentLink") return;
-  const conditions = query.where === undefined ? [] : query.where.kind === "and" ? query.where.parts : [query.where];
-  const filtered = conditions.some((condition) => {
-    if (condition.kind !== "semiJoin" && (condition.kind !== "compare" || (condition.operator !== "=" && condition.operator !== "IN"))) return false;
-    return /^(linkedentityid|contentdocumentid)$/i.test(condition.path.parts.join("."));
-  });
-  if (filtered) return;
-  throw new ApiError(
-    400,
-    "MALFORMED_QUERY",
-    "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.",
-  );
 }

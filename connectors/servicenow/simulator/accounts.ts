@@ -10,15 +10,23 @@ export const accessSchema = z.strictObject({
   hiddenFields: z.record(z.string(), z.array(z.string())).default({}),
   /** Columns whose writes are dropped without a word. */
   readOnlyFields: z.record(z.string(), z.array(z.string())).default({}),
+  /** Rows that it may see but not write to: 403, by table and encoded query. */
+  readOnlyRows: z.record(z.string(), z.string()).default({}),
   /** Tables that it may not write to: 403. */
   readOnlyTables: z.array(z.string()).default([]),
+  /** Single rights that it lacks on a table: 403. */
+  deniedRights: z.record(z.string(), z.array(z.enum(["create", "write", "delete"]))).default({}),
   /** Tables that it may not read at all: 403. */
   deniedTables: z.array(z.string()).default([]),
-  /** As roles of integrations usually are: sys_dictionary without rows, sys_db_object refused, sys_choice with labels only [R]. */
-  dictionaryHidden: z.boolean().default(false),
+  /**
+   * As roles of integrations usually are: sys_dictionary without rows, sys_db_object refused, sys_choice with labels only [R].
+   * When absent, the roles decide: `admin` and `personalize_dictionary` see it all.
+   */
+  dictionaryHidden: z.boolean().optional(),
   /** May not call the batch API. */
   batchDenied: z.boolean().default(false),
 });
+export type Access = z.infer<typeof accessSchema>;
 export type AccessInput = z.input<typeof accessSchema>;
 
 export const accountSchema = z.strictObject({
@@ -31,6 +39,11 @@ export const accountSchema = z.strictObject({
   roles: z.array(z.string()).default(["itil"]),
   /** Of the display values; the database is UTC. */
   timeZone: z.string().default("America/Los_Angeles"),
+  /** How display values write dates and times: patterns of `yyyy MM dd`, `HH hh mm ss a`. */
+  dateFormat: z.string().default("yyyy-MM-dd"),
+  timeFormat: z.string().default("HH:mm:ss"),
+  /** Has to give a second factor, which basic authentication and the password grant cannot. */
+  multiFactor: z.boolean().default(false),
   access: accessSchema.prefault({}),
 });
 export type AccountInput = z.input<typeof accountSchema>;

@@ -1,7 +1,10 @@
 import { STATUS_CODES } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Hono } from "hono";
 import { z } from "zod";
+import type { FaultEffect } from "../../simulation/faults.ts";
 import type { SimulatorBindings } from "../../simulation/server.ts";
+import { answered } from "../../simulation/trouble.ts";
 import type { Instance } from "./instance.ts";
 import { Refusal, refusals } from "./refusal.ts";
 import { type ApiContext, api, bodyOf } from "./rim.ts";
@@ -19,6 +22,11 @@ const batchSchema = z.object({
     }),
   ),
 });
+/** What the items of a batch may take together [D]. */
+const quotaMs = 30_000;
+/** Of one item's body [D]. */
+const longestBody = { in: 5 * 1024 * 1024, out: 10 * 1024 * 1024 } as const;
+
 type Item = z.infer<typeof batchSchema>["rest_requests"][number];
 
 /** `/api/now/v1/batch`: base64 bodies, ids as text, not atomic; what its time does not suffice for comes back unserviced [D]. */
@@ -28,7 +36,9 @@ export function batchRoutes(app: Hono<SimulatorBindings>, instance: Instance): v
     const batch = batchSchema.safeParse(await bodyOf(c));
     if (!batch.success) throw refusals.unreadableRequest();
     const items = batch.data.rest_requests;
-    const served = instance.settings.batchServes ?? items.length;
+    const { batchServes, batchItemMs } = instance.settings;
+    const inTime = batchItemMs === 0 ? items.length : Math.floor(quotaMs / batchItemMs);
+    const served = Math.min(batchServes ?? items.length, inTime);
     const answers: object[] = [];
     for (const item of items.slice(0, served)) answers.push(await serve(app, instance, c, item));
     return c.json({ batch_request_id: batch.data.batch_request_id, serviced_requests: answers, unserviced_requests: items.slice(served).map(({ id }) => id) });
@@ -37,8 +47,12 @@ export function batchRoutes(app: Hono<SimulatorBindings>, instance: Instance): v
 
 async function serve(app: Hono<SimulatorBindings>, instance: Instance, c: ApiContext, item: Item): Promise<object> {
   const started = performance.now();
-  const response = await answer(app, instance, c, item);
-  const body = Buffer.from(await response.arrayBuffer());
+  let response = await answer(app, instance, c, item);
+  let body = Buffer.from(await response.arrayBuffer());
+  if (body.length > longestBody.out) {
+    response = refusedItem(new Refusal(413, "Response too large", `The limit is ${longestBody.out} bytes`));
+    body = Buffer.from(await response.arrayBuffer());
+  }
   return {
     id: item.id,
     body: body.toString("base64"),
@@ -52,20 +66,38 @@ async function serve(app: Hono<SimulatorBindings>, instance: Instance, c: ApiCon
 }
 
 async function answer(app: Hono<SimulatorBindings>, instance: Instance, c: ApiContext, item: Item): Promise<Response> {
-  if (!item.url.startsWith("/api/") || item.url.includes("/batch")) {
-    const refusal = new Refusal(400, "Invalid batch request", `${item.url} cannot be part of a batch`);
-    return Response.json(refusal.body(), { status: 400 });
-  }
+  if (!item.url.startsWith("/api/") || item.url.includes("/batch"))
+    return refusedItem(new Refusal(400, "Invalid batch request", `${item.url} cannot be part of a batch`));
+  const sent = Buffer.from(item.body ?? "", "base64");
+  if (sent.length > longestBody.in) return refusedItem(new Refusal(413, "Request too large", `The limit is ${longestBody.in} bytes`));
   const fault = instance.faults?.next(item.method.toUpperCase(), item.url);
-  if (fault?.kind === "status") return Response.json(fault.body ?? null, { status: fault.status, headers: fault.headers ?? {} });
   const headers = new Headers(item.headers.map(({ name, value }) => [name, value] as [string, string]));
   headers.set("authorization", c.req.header("authorization") ?? "");
   if (!headers.has("accept")) headers.set("accept", "application/json");
+  if (c.req.header("x-sn-apikey") !== undefined) headers.set("x-sn-apikey", c.req.header("x-sn-apikey") ?? "");
   const hasBody = item.body !== undefined && item.method.toUpperCase() !== "GET";
   const request = new Request(new URL(item.url, c.req.url), {
     method: item.method.toUpperCase(),
     headers,
-    ...(hasBody ? { body: Buffer.from(item.body ?? "", "base64") } : {}),
+    ...(hasBody ? { body: sent } : {}),
   });
-  return await app.fetch(request, c.env);
+  instance.batched.add(request);
+  if (fault?.kind === "reset") return refusedItem(cancelled());
+  const handled = await answered(fault, () => app.fetch(request, c.env));
+  return fault === undefined ? handled : await spoiledItem(handled, fault);
+}
+
+/** Inside a batch there is no connection to break: what would be lost on the way is an item that failed. */
+async function spoiledItem(response: Response, fault: FaultEffect): Promise<Response> {
+  if (fault.kind === "delay") await sleep(fault.ms);
+  if (fault.kind !== "lost-reply" && fault.kind !== "truncate") return response;
+  return refusedItem(cancelled());
+}
+
+function cancelled(): Refusal {
+  return new Refusal(500, "Transaction cancelled: maximum execution time exceeded", null);
+}
+
+function refusedItem(refusal: Refusal): Response {
+  return Response.json(refusal.body(), { status: refusal.status });
 }

@@ -1,5 +1,5 @@
-import type { EncodedQuery } from "../encoded-query.ts";
 import { columnAt, reader } from "./dot-walk.ts";
+import type { EncodedQuery } from "./encoded-query.ts";
 import type { Row, Store } from "./store.ts";
 
 /** How often an unordered query was answered: each time another row comes first. */

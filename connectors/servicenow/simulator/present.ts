@@ -1,9 +1,9 @@
 import type { Account } from "./accounts.ts";
 import { columnAt, reader } from "./dot-walk.ts";
 import type { Instance } from "./instance.ts";
-import { hiddenFields } from "./rights.ts";
+import { isHidden } from "./rights.ts";
 import { type Column, isJournal } from "./schema.ts";
-import { displayDuration, displayStamp } from "./stamps.ts";
+import { displayDate, displayDuration, displayStamp } from "./stamps.ts";
 import type { Row } from "./store.ts";
 
 export interface Presentation {
@@ -17,12 +17,11 @@ export interface Presentation {
 
 /** A record as the Table API writes it: strings, references by mode, journals empty but for their display [R]. */
 export function present(instance: Instance, account: Account, table: string, row: Row, how: Presentation): Record<string, unknown> {
-  const hidden = hiddenFields(instance, account, table);
   const wanted = how.fields ?? [...instance.schema.columns(table).keys()];
   const shown: Record<string, unknown> = {};
   for (const path of wanted) {
     const column = columnAt(table, path, instance.store);
-    if (column === undefined || hidden.has(path.split(".", 1)[0] ?? "")) continue;
+    if (column === undefined || isHidden(instance, account, table, path)) continue;
     const value = isJournal(column.type) ? "" : reader(table, path, instance.store)(row);
     shown[path] = presentValue(instance, account, column, value, row, how);
   }
@@ -41,7 +40,7 @@ function presentValue(instance: Instance, account: Account, column: Column, valu
 function displayValue(instance: Instance, account: Account, column: Column, value: string, row: Row): string {
   if (isJournal(column.type)) return journalText(instance, account, column.element, row.sys_id ?? "");
   if (value === "") return "";
-  const label = column.choices?.find(([choice]) => choice === value)?.[1];
+  const label = [...(column.choices ?? []), ...(column.inactiveChoices ?? [])].find(([choice]) => choice === value)?.[1];
   if (label !== undefined) return label;
   switch (column.type) {
     case "reference":
@@ -52,7 +51,13 @@ function displayValue(instance: Instance, account: Account, column: Column, valu
         .map((id) => (column.reference === undefined ? id : nameOf(instance, column.reference, id) || id))
         .join(", ");
     case "glide_date_time":
-      return displayStamp(value, account.timeZone);
+    case "due_date":
+      return displayStamp(value, account);
+    case "glide_date":
+      return displayDate(value, account);
+    case "currency":
+    case "price":
+      return displayMoney(value);
     case "glide_duration":
       return displayDuration(value);
     case "sys_class_name":
@@ -60,6 +65,12 @@ function displayValue(instance: Instance, account: Account, column: Column, valu
     default:
       return value;
   }
+}
+
+/** `USD;1234.5` is shown as `$1,234.50` [K]. */
+function displayMoney(value: string): string {
+  const [code = "", amount = ""] = value.split(";");
+  return new Intl.NumberFormat("en-US", { style: "currency", currency: code }).format(Number(amount));
 }
 
 function nameOf(instance: Instance, table: string, id: string): string {
@@ -79,7 +90,7 @@ function journalText(instance: Instance, account: Account, element: string, reco
     .map((entry) => {
       const author = instance.accounts.get(entry.sys_created_by ?? "");
       const name = author === undefined ? entry.sys_created_by : `${author.firstName} ${author.lastName}`;
-      return `${displayStamp(entry.sys_created_on ?? "", account.timeZone)} - ${name} (${journalKinds[entry.element ?? ""] ?? entry.element})\n${entry.value}\n\n`;
+      return `${displayStamp(entry.sys_created_on ?? "", account)} - ${name} (${journalKinds[entry.element ?? ""] ?? entry.element})\n${entry.value}\n\n`;
     })
     .join("");
 }

@@ -1,9 +1,11 @@
-import { parseEncodedQuery, type Term, textSearchField } from "../encoded-query.ts";
 import { columnAt, reader } from "./dot-walk.ts";
+import { type Alternative, type Condition, type EncodedQuery, type Join, type RelatedList, readEncodedQuery, type Term, textSearch } from "./encoded-query.ts";
 import { firstInOrder } from "./order.ts";
 import type { Column } from "./schema.ts";
 import { scriptedValue } from "./scripted-values.ts";
-import { indexedColumns, type Narrowing, type Row, type Store } from "./store.ts";
+import { indexedColumns, type Narrowing, orderedColumns, type Row, type Store } from "./store.ts";
+import type { Range } from "./store-indexes.ts";
+import { apart, datePart, on, relative } from "./time-conditions.ts";
 
 /** Who asks, and when: scripted values depend on it. */
 export interface QueryContext {
@@ -20,17 +22,19 @@ export interface QueryResult {
   readonly rows: readonly Row[];
   /** How many match in all. */
   readonly total: number;
-  /** Elements of the table itself that the query reads: field rights are checked on them. */
+  /** Columns that the query reads, dot-walked or not: field rights are checked on them. */
   readonly elements: readonly string[];
 }
 
 /** Runs an encoded query over a table; `count` rows are wanted. Terms with unknown fields, and what is no term, are dropped without a word [R]. */
 export function runQuery(table: string, text: string, context: QueryContext, count = Number.POSITIVE_INFINITY): QueryResult {
-  const query = parseEncodedQuery(text);
-  const compiled = query.alternatives.map((alternative) => compileAlternative(table, alternative.groups, context));
-  const invalid = query.malformed.length > 0 || compiled.some((alternative) => alternative.dropped);
-  const elements = [...compiled.flatMap((alternative) => alternative.elements), ...query.order.map(({ field }) => field.split(".", 1)[0] ?? "")];
+  const query = readEncodedQuery(text);
+  const compiled = query.alternatives.map((alternative) => compileAlternative(table, alternative, context));
+  const invalid = query.garbage.length > 0 || compiled.some((alternative) => alternative.dropped);
+  const elements = [...compiled.flatMap((alternative) => alternative.elements), ...query.order.map(({ field }) => field)];
   if (invalid && context.invalidMatchesNothing) return { rows: [], total: 0, elements };
+  const fromIndex = count === Number.POSITIVE_INFINITY ? undefined : readFromIndex(table, compiled, query.order, context.store, count);
+  if (fromIndex !== undefined) return { ...fromIndex, elements };
   const rows: Row[] = [];
   const seen = compiled.length > 1 ? new Set<string>() : undefined;
   for (const alternative of compiled) {
@@ -43,62 +47,150 @@ export function runQuery(table: string, text: string, context: QueryContext, cou
   return { rows: firstInOrder(table, rows, query.order, context.store, count), total: rows.length, elements };
 }
 
+/** A page whose query asks for nothing but a range, in the order of that range: its rows and how many there are come from the index. */
+function readFromIndex(table: string, compiled: readonly Compiled[], order: EncodedQuery["order"], store: Store, count: number) {
+  const [only] = compiled;
+  if (compiled.length !== 1 || only?.narrowing?.kind !== "range" || !only.narrowedExactly) return undefined;
+  const { column, range } = only.narrowing;
+  const keys = order.filter(({ field }) => columnAt(table, field, store) !== undefined);
+  const asKept = keys[0]?.field === column && keys.slice(1).every(({ field }) => field === "sys_id") && keys.every(({ descending }) => !descending);
+  return asKept ? store.firstOf(table, column, range, count) : undefined;
+}
+
 /** Whether one record fits: for row rights, policies and business rules. */
 export function matchesQuery(table: string, row: Row, text: string, context: QueryContext): boolean {
-  return parseEncodedQuery(text).alternatives.some((alternative) => compileAlternative(table, alternative.groups, context).matches(row));
+  return readEncodedQuery(text).alternatives.some((alternative) => compileAlternative(table, alternative, context).matches(row));
 }
 
 interface Compiled {
   readonly matches: (row: Row) => boolean;
   readonly narrowing: Narrowing | undefined;
+  /** The narrowing says all that the terms do. */
+  readonly narrowedExactly: boolean;
   readonly elements: readonly string[];
   readonly dropped: boolean;
 }
 
 type Predicate = (row: Row) => boolean;
 
-function compileAlternative(table: string, groups: readonly (readonly Term[])[], context: QueryContext): Compiled {
+function compileAlternative(table: string, groups: Alternative, context: QueryContext): Compiled {
   const predicates: Predicate[] = [];
   const elements: string[] = [];
-  let narrowing: Narrowing | undefined;
+  const narrowings: Narrowing[] = [];
   let dropped = false;
   for (const group of groups) {
     const known: Predicate[] = [];
     for (const written of group) {
-      const term = { ...written, value: scriptedValue(written.value, context) };
-      const predicate = compileTerm(table, term, context);
+      const condition = written.kind === "term" ? { ...written, value: scriptedValue(written.value, context) } : written;
+      const predicate = compileCondition(table, condition, context);
       if (predicate === undefined) {
         dropped = true;
         continue;
       }
       known.push(predicate);
-      elements.push(term.field.split(".", 1)[0] ?? "");
-      if (group.length === 1) narrowing = better(narrowing, narrowingOf(term));
+      if (condition.kind !== "term") continue;
+      if (condition.field !== textSearch) elements.push(condition.field);
+      const narrowing = group.length === 1 ? narrowingOf(condition) : undefined;
+      if (narrowing !== undefined) narrowings.push(narrowing);
     }
     if (known.length > 0) predicates.push((row) => known.some((predicate) => predicate(row)));
   }
-  return { matches: (row) => predicates.every((predicate) => predicate(row)), narrowing, elements, dropped };
+  const narrowing = best(narrowings);
+  const narrowedExactly = narrowings.length === predicates.length && narrowings.every((one) => one.kind === "range" && sameColumn(one, narrowing));
+  return { matches: (row) => predicates.every((predicate) => predicate(row)), narrowing, narrowedExactly, elements, dropped };
 }
 
-const narrowingRank = { ids: 3, values: 2, time: 1 } as const;
-
-function narrowingOf(term: Term): Narrowing | undefined {
-  const list = term.operator === "IN" ? term.value.split(",").map((value) => value.trim()) : term.operator === "=" ? [term.value] : undefined;
-  if (list !== undefined && term.field === "sys_id") return { kind: "ids", ids: [...new Set(list)] };
-  if (list !== undefined && indexedColumns.includes(term.field) && !list.includes("")) return { kind: "values", column: term.field, values: list };
-  const stamp = term.field === "sys_updated_on" || term.field === "sys_created_on" ? term.field : undefined;
-  if (stamp === undefined) return undefined;
-  if (term.operator !== ">=" && term.operator !== ">" && term.operator !== "=") return undefined;
-  return { kind: "time", column: stamp, from: term.value, to: term.operator === "=" ? term.value : undefined };
+function narrowingOf({ field, operator, value }: Term): Narrowing | undefined {
+  const list = operator === "IN" ? value.split(",").map((one) => one.trim()) : operator === "=" ? [value] : undefined;
+  if (list !== undefined && field === "sys_id") return { kind: "ids", ids: [...new Set(list)] };
+  if (list !== undefined && indexedColumns.includes(field) && !list.includes("")) return { kind: "values", column: field, values: list };
+  const column = orderedColumns.find((one) => one === field);
+  const range = value === "" ? undefined : rangeOf(operator, value);
+  return column === undefined || range === undefined ? undefined : { kind: "range", column, range };
 }
 
-function better(a: Narrowing | undefined, b: Narrowing | undefined): Narrowing | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return narrowingRank[b.kind] > narrowingRank[a.kind] ? b : a;
+function rangeOf(operator: string, value: string): Range | undefined {
+  switch (operator) {
+    case "=":
+      return { from: value, to: value };
+    case ">":
+    case ">=":
+      return { from: value, fromExcluded: operator === ">" };
+    case "<":
+    case "<=":
+      // Nothing is before the empty text, and what is empty is in no range.
+      return { from: "", fromExcluded: true, to: value, toExcluded: operator === "<" };
+    default:
+      return undefined;
+  }
 }
+
+function sameColumn(a: Narrowing, b: Narrowing | undefined): boolean {
+  return a.kind === "range" && b?.kind === "range" && a.column === b.column;
+}
+
+/** Ids before values before ranges; ranges of one column are narrowed together. */
+function best(narrowings: readonly Narrowing[]): Narrowing | undefined {
+  const exact = narrowings.find(({ kind }) => kind === "ids") ?? narrowings.find(({ kind }) => kind === "values");
+  const [first] = narrowings;
+  if (exact !== undefined || first?.kind !== "range") return exact;
+  let { range } = first;
+  for (const other of narrowings) if (other.kind === "range" && other.column === first.column) range = intersection(range, other.range);
+  return { kind: "range", column: first.column, range };
+}
+
+function intersection(a: Range, b: Range): Range {
+  const lower = b.from === undefined || (a.from !== undefined && (a.from > b.from || (a.from === b.from && a.fromExcluded === true))) ? a : b;
+  const upper = b.to === undefined || (a.to !== undefined && (a.to < b.to || (a.to === b.to && a.toExcluded === true))) ? a : b;
+  return {
+    ...(lower.from === undefined ? {} : { from: lower.from, fromExcluded: lower.fromExcluded === true }),
+    ...(upper.to === undefined ? {} : { to: upper.to, toExcluded: upper.toExcluded === true }),
+  };
+}
+
+function compileCondition(table: string, condition: Condition, context: QueryContext): Predicate | undefined {
+  switch (condition.kind) {
+    case "term":
+      return compileTerm(table, condition, context);
+    case "related":
+      return compileRelated(condition, context);
+    case "join":
+      return compileJoin(condition, context);
+  }
+}
+
+function compileRelated({ table, field, operator, count, conditions }: RelatedList, context: QueryContext): Predicate | undefined {
+  if (context.store.schema.column(table, field) === undefined) return undefined;
+  const counts = new Map<string, number>();
+  for (const row of matchingRows(table, conditions, context)) counts.set(row[field] ?? "", (counts.get(row[field] ?? "") ?? 0) + 1);
+  const test = comparisons[operator];
+  return test === undefined ? undefined : (row) => test((counts.get(row.sys_id ?? "") ?? 0) - count);
+}
+
+function compileJoin({ own, table, field, conditions }: Join, context: QueryContext): Predicate | undefined {
+  if (context.store.schema.column(table, field) === undefined) return undefined;
+  const values = new Set(matchingRows(table, conditions, context).map((row) => row[field] ?? ""));
+  values.delete("");
+  return (row) => values.has(row[own] ?? "");
+}
+
+function matchingRows(table: string, alternatives: readonly Alternative[], context: QueryContext): Row[] {
+  const compiled = alternatives.map((alternative) => compileAlternative(table, alternative, context));
+  return [...context.store.rows(table)].filter((row) => compiled.some(({ matches }) => matches(row)));
+}
+
+/** Of a difference. */
+const comparisons: Readonly<Record<string, (difference: number) => boolean>> = {
+  "=": (difference) => difference === 0,
+  "!=": (difference) => difference !== 0,
+  "<": (difference) => difference < 0,
+  "<=": (difference) => difference <= 0,
+  ">": (difference) => difference > 0,
+  ">=": (difference) => difference >= 0,
+};
 
 function compileTerm(table: string, term: Term, context: QueryContext): Predicate | undefined {
-  if (term.field === textSearchField) return textSearch(term.value);
+  if (term.field === textSearch) return searched(term.value);
   const column = columnAt(table, term.field, context.store);
   if (column === undefined) return undefined;
   const read = reader(table, term.field, context.store);
@@ -106,7 +198,7 @@ function compileTerm(table: string, term: Term, context: QueryContext): Predicat
   return test === undefined ? undefined : (row) => test(read(row), row);
 }
 
-function textSearch(value: string): Predicate {
+function searched(value: string): Predicate {
   const words = value
     .toLowerCase()
     .split(/\s+/)
@@ -130,6 +222,13 @@ function comparison(term: Term, column: Column, table: string, context: QueryCon
     (value, row) =>
       value !== "" && test(compare(value.toLowerCase(), other(row).toLowerCase()));
   const [from = "", to = ""] = wanted.split("@");
+  // A user has several roles, and is found by any: `assigned_to.roles=itil` [D].
+  if (column.type === "user_roles" && (term.operator === "=" || term.operator === "IN"))
+    return (value) =>
+      value
+        .toLowerCase()
+        .split(",")
+        .some((role) => set.has(role));
   switch (term.operator) {
     case "=":
       return (value) => value.toLowerCase() === wanted;
@@ -137,25 +236,10 @@ function comparison(term: Term, column: Column, table: string, context: QueryCon
       // On booleans `!=` finds the empty ones too [D]; for the rest the same falls out of comparing text.
       return (value) => value.toLowerCase() !== wanted;
     case "<":
-      return ordering(
-        (difference) => difference < 0,
-        () => wanted,
-      );
     case "<=":
-      return ordering(
-        (difference) => difference <= 0,
-        () => wanted,
-      );
     case ">":
-      return ordering(
-        (difference) => difference > 0,
-        () => wanted,
-      );
     case ">=":
-      return ordering(
-        (difference) => difference >= 0,
-        () => wanted,
-      );
+      return ordering(comparisons[term.operator] ?? (() => false), () => wanted);
     case "LIKE":
     case "*":
       return (value) => value.toLowerCase().includes(wanted);
@@ -199,42 +283,23 @@ function comparison(term: Term, column: Column, table: string, context: QueryCon
       return term.value === dynamicMe ? (value) => value === context.userId : undefined;
     case "ON":
     case "NOTON":
-      return within(term, context);
+      return on(term.operator, term.value, context);
     case "RELATIVEGT":
     case "RELATIVELT":
-      return relative(term, context);
+      return relative(term.operator, term.value, context);
+    case "DATEPART":
+      return datePart(term.value);
+    case "MORETHAN":
+    case "LESSTHAN": {
+      const distance = apart(term.operator, term.value);
+      if (distance === undefined || columnAt(table, distance.other, context.store) === undefined) return undefined;
+      const other = reader(table, distance.other, context.store);
+      return (value, row) => distance.test(value, other(row));
+    }
     default:
-      // DATEPART, MORETHAN, LESSTHAN and the change operators are read but not evaluated here: dropped, like anything unknown.
+      // What changed is only known while a record is saved: in a list the change operators are dropped, like anything unknown.
       return undefined;
   }
 }
 
 const dynamicMe = "90d1921e5f510100a9ad2572f2b477fe";
-
-/** `ONToday@start@end`: the name is for people, the two instants count [D]. */
-function within(term: Term, context: QueryContext): Test | undefined {
-  const [, start, end] = term.value.split("@");
-  if (start === undefined || end === undefined) return undefined;
-  const from = scriptedValue(start, context);
-  const to = scriptedValue(end, context);
-  return term.operator === "ON" ? (value) => value >= from && value <= to : (value) => value !== "" && (value < from || value > to);
-}
-
-const unitMs: Readonly<Record<string, number>> = {
-  minute: 60_000,
-  hour: 3_600_000,
-  dayofweek: 86_400_000,
-  day: 86_400_000,
-  week: 604_800_000,
-  month: 2_592_000_000,
-};
-
-/** `RELATIVEGT@hour@ago@1`: later than an hour ago [D]. */
-function relative(term: Term, context: QueryContext): Test | undefined {
-  const [, unit = "", direction, count = ""] = term.value.split("@");
-  const size = unitMs[unit];
-  if (size === undefined || !/^\d+$/.test(count)) return undefined;
-  const shift = Number(count) * size * (direction === "ahead" ? 1 : -1);
-  const edge = new Date(context.now.getTime() + shift).toISOString().slice(0, 19).replace("T", " ");
-  return term.operator === "RELATIVEGT" ? (value) => value !== "" && value > edge : (value) => value !== "" && value < edge;
-}

@@ -1,20 +1,30 @@
 import type { Account } from "./accounts.ts";
+import { derive } from "./derived-fields.ts";
 import { storedValue } from "./field-values.ts";
 import { type Instance, newSysId } from "./instance.ts";
-import { matchesQuery } from "./query.ts";
 import { refusals } from "./refusal.ts";
-import { mayWrite } from "./rights.ts";
-import { isJournal, stableId } from "./schema.ts";
+import { mayWrite, mayWriteRow } from "./rights.ts";
+import { type BusinessRule, type Occasion, type RuleEffect, requireAllowed, runAfterRules, runBeforeRules, type Saving } from "./rules.ts";
+import { isJournal } from "./schema.ts";
 import type { Row } from "./store.ts";
 
 type Draft = Record<string, string>;
 
+/** How a save is made. */
+export interface SaveOptions {
+  /** Choices, references and times are given as people see them. */
+  readonly asDisplay?: boolean;
+  /** False: the update stamp, its author and the count stay as they were [R]. */
+  readonly autoSysFields?: boolean;
+  /** False: no rules, policies or hints, as imports may write [R]. */
+  readonly workflow?: boolean;
+}
+
 /** Creates a record as a person would: defaults, number, computed fields, policies, journals. */
-export function insertRecord(instance: Instance, account: Account, table: string, input: Readonly<Record<string, unknown>>, asDisplay = false): Row {
-  if (!mayWrite(instance, account, table)) throw refusals.mayNotInsert();
+export function insertRecord(instance: Instance, account: Account, table: string, input: Readonly<Record<string, unknown>>, options: SaveOptions = {}): Row {
+  if (!mayWrite(instance, account, table, "create")) throw refusals.mayNotInsert();
   const stamp = instance.stamp();
-  const draft: Draft = {};
-  for (const column of instance.schema.columns(table).values()) draft[column.element] = column.default ?? "";
+  const draft: Draft = instance.schema.blank(table);
   Object.assign(draft, {
     sys_id: newSysId(),
     sys_created_on: stamp,
@@ -25,12 +35,15 @@ export function insertRecord(instance: Instance, account: Account, table: string
   });
   if ("sys_class_name" in draft) draft.sys_class_name = table;
   if ("opened_at" in draft) Object.assign(draft, { opened_at: stamp, opened_by: account.userId });
-  const journals = applyInput(instance, account, table, draft, input, asDisplay);
+  const saving = savingOf(account, table, "insert");
+  const journals = applyInput(instance, account, table, draft, input, options);
   if ("number" in draft && draft.number === "") draft.number = instance.nextNumber(table) ?? "";
-  derive(instance, account, table, draft, { ...draft, state: "", incident_state: "" }, input);
-  requirePolicies(instance, account, table, draft);
+  journals.push(...runBeforeRules(instance, saving, draft));
+  derive(instance, account.userId, table, draft, { ...draft, ...defaultStates(instance, table) }, input);
+  requireAllowed(instance, saving, draft, undefined);
   instance.store.put(table, draft);
-  for (const [element, text] of journals) addJournalEntry(instance, account, table, draft.sys_id ?? "", element, text);
+  for (const [element, text] of journals) addJournalEntry(instance, account.userName, table, draft.sys_id ?? "", element, text);
+  followUp(instance, account, saving, draft);
   return draft;
 }
 
@@ -41,43 +54,87 @@ export function updateRecord(
   table: string,
   before: Row,
   input: Readonly<Record<string, unknown>>,
-  asDisplay = false,
+  options: SaveOptions = {},
 ): Row {
-  if (!mayWrite(instance, account, table)) throw refusals.mayNotUpdate();
+  if (!mayWriteRow(instance, account, table, before)) throw refusals.mayNotUpdate();
+  const workflow = options.workflow !== false;
+  const saving = savingOf(account, table, "update");
   const draft: Draft = { ...before };
-  const journals = applyInput(instance, account, table, draft, input, asDisplay);
-  derive(instance, account, table, draft, before, input);
-  requirePolicies(instance, account, table, draft);
-  const changed = Object.keys(draft).some((element) => draft[element] !== before[element]);
-  if (!changed && journals.length === 0) return before;
-  Object.assign(draft, { sys_updated_on: instance.stamp(), sys_updated_by: account.userName, sys_mod_count: String(Number(before.sys_mod_count ?? "0") + 1) });
+  const journals = applyInput(instance, account, table, draft, input, options);
+  if (workflow) {
+    const asked = journals.length > 0 || differs(draft, before);
+    // A save that changes nothing runs no rules.
+    if (asked) journals.push(...runBeforeRules(instance, saving, draft));
+    derive(instance, account.userId, table, draft, before, input);
+    if (asked) requireAllowed(instance, saving, draft, before);
+  }
+  if (!differs(draft, before) && journals.length === 0) return before;
+  if (options.autoSysFields !== false) touch(instance, draft, before, account.userName);
   instance.store.put(table, draft);
-  for (const [element, text] of journals) addJournalEntry(instance, account, table, draft.sys_id ?? "", element, text);
+  for (const [element, text] of journals) addJournalEntry(instance, account.userName, table, draft.sys_id ?? "", element, text);
+  if (workflow) followUp(instance, account, saving, draft);
   return draft;
 }
 
-/** Removes a record with its attachments, and leaves a tombstone. */
-export function deleteRecord(instance: Instance, account: Account, table: string, row: Row): void {
-  if (!mayWrite(instance, account, table)) throw refusals.mayNotDelete();
+/** Removes a record with its attachments, and leaves a tombstone: unless its table is not audited, or many went at once [D, K]. */
+export function deleteRecord(instance: Instance, account: Account, table: string, row: Row, options: { readonly multiple?: boolean } = {}): void {
+  if (!mayWriteRow(instance, account, table, row, "delete")) throw refusals.mayNotDelete();
+  const saving = savingOf(account, table, "delete");
+  if (options.multiple !== true) requireAllowed(instance, saving, row, row);
   const id = row.sys_id ?? "";
   instance.store.delete(table, id);
   for (const attachment of [...instance.store.rows("sys_attachment", { kind: "values", column: "table_sys_id", values: [id] })]) {
     instance.store.delete("sys_attachment", attachment.sys_id ?? "");
+    instance.bytes.delete(attachment.sys_id ?? "");
   }
-  const stamp = instance.stamp();
-  instance.store.put("sys_audit_delete", {
-    sys_id: newSysId(),
-    sys_created_on: stamp,
-    sys_created_by: account.userName,
-    sys_updated_on: stamp,
-    sys_updated_by: account.userName,
-    sys_mod_count: "0",
-    sys_tags: "",
-    tablename: table,
-    documentkey: id,
-    display_value: row[instance.schema.displayColumn(table)] ?? "",
-    payload: "",
-  });
+  if (options.multiple === true) return;
+  const audited = !instance.schema.ancestry(table).some((name) => instance.schema.table(name)?.attributes?.includes("no_audit_delete=true") === true);
+  if (audited) {
+    instance.store.put("sys_audit_delete", {
+      ...bookkeeping(instance, account.userName),
+      tablename: table,
+      documentkey: id,
+      display_value: row[instance.schema.displayColumn(table)] ?? "",
+      payload: "",
+    });
+  }
+  instance.hints.tell(saving, row);
+}
+
+function savingOf(account: Account, table: string, occasion: Occasion): Saving {
+  return { table, occasion, userName: account.userName, userId: account.userId };
+}
+
+function defaultStates(instance: Instance, table: string): Row {
+  return Object.fromEntries(["state", "incident_state"].map((element) => [element, instance.schema.column(table, element)?.default ?? ""]));
+}
+
+function differs(draft: Row, before: Row): boolean {
+  return Object.keys(draft).some((element) => draft[element] !== before[element]);
+}
+
+function touch(instance: Instance, draft: Draft, before: Row, userName: string): void {
+  Object.assign(draft, { sys_updated_on: instance.stamp(), sys_updated_by: userName, sys_mod_count: String(Number(before.sys_mod_count ?? "0") + 1) });
+}
+
+/** What happens once a record is saved: other systems are told, and the instance's automation goes on working at it. */
+function followUp(instance: Instance, account: Account, saving: Saving, saved: Row): void {
+  instance.hints.tell(saving, saved);
+  runAfterRules(instance, saving, saved, (effect, rule) => saveEffect(instance, account, saving, saved.sys_id ?? "", effect, rule));
+}
+
+/** The second save of a rule that comes after. It sets off no further rules. */
+function saveEffect(instance: Instance, account: Account, saving: Saving, id: string, effect: RuleEffect, rule: BusinessRule): void {
+  const before = instance.store.find(saving.table, id)?.row;
+  if (before === undefined) return;
+  const userName = rule.runAs === "system" ? "system" : account.userName;
+  const draft: Draft = { ...before, ...effect.values };
+  derive(instance, account.userId, saving.table, draft, before, effect.values);
+  if (!differs(draft, before) && effect.journals.length === 0) return;
+  touch(instance, draft, before, userName);
+  instance.store.put(saving.table, draft);
+  for (const [element, text] of effect.journals) addJournalEntry(instance, userName, saving.table, id, element, text);
+  instance.hints.tell({ ...saving, occasion: "update", userName }, draft);
 }
 
 /** Takes over what may be written; gives back the journal texts. Unknown, protected and ill-formed values vanish without a word [R]. */
@@ -87,9 +144,9 @@ function applyInput(
   table: string,
   draft: Draft,
   input: Readonly<Record<string, unknown>>,
-  asDisplay: boolean,
-): [string, string][] {
-  const journals: [string, string][] = [];
+  options: SaveOptions,
+): (readonly [string, string])[] {
+  const journals: (readonly [string, string])[] = [];
   const protectedFields = new Set(instance.schema.ancestry(table).flatMap((name) => account.access.readOnlyFields[name] ?? []));
   for (const [element, sent] of Object.entries(input)) {
     const column = instance.schema.column(table, element);
@@ -100,63 +157,25 @@ function applyInput(
       continue;
     }
     if (column.readOnly === true) continue;
-    const value = storedValue(instance, column, sent, asDisplay);
+    const value = storedValue(instance, account, column, sent, options.asDisplay === true);
     if (value !== undefined) draft[element] = value;
   }
   return journals;
 }
 
-/** Business rules that every instance ships with: mirrored state, priority look-up, closing stamps [R, K]. */
-function derive(instance: Instance, account: Account, table: string, draft: Draft, before: Row, input: Readonly<Record<string, unknown>>): void {
-  const classes = instance.schema.ancestry(table);
-  if (classes.includes("incident")) {
-    // The two states mirror each other; `state` wins where both are given.
-    if (!("state" in input) && "incident_state" in input) draft.state = draft.incident_state ?? "";
-    draft.incident_state = draft.state ?? "";
-    const { state = "" } = draft;
-    if (state !== before.state) {
-      draft.active = String(state !== "7" && state !== "8");
-      if (state === "6") Object.assign(draft, { resolved_at: instance.stamp(), resolved_by: account.userId });
-      if (state === "7") Object.assign(draft, { closed_at: instance.stamp(), closed_by: account.userId });
-    }
-  }
-  if (classes.includes("incident") || classes.includes("problem")) draft.priority = priorityOf(draft.impact, draft.urgency) ?? draft.priority ?? "";
-  if (classes.includes("sys_user")) draft.name = `${draft.first_name ?? ""} ${draft.last_name ?? ""}`.trim();
-}
-
-/** The shipped look-up: 1 and 1 give 1, 3 and 3 give 5. */
-function priorityOf(impact: string | undefined, urgency: string | undefined): string | undefined {
-  const sum = Number(impact) + Number(urgency);
-  return Number.isInteger(sum) && sum >= 2 && sum <= 6 ? String(sum - 1) : undefined;
-}
-
-function requirePolicies(instance: Instance, account: Account, table: string, draft: Row): void {
-  const context = { ...instance.queryContext(account), invalidMatchesNothing: false };
-  const classes = instance.schema.ancestry(table);
-  for (const policy of instance.policies) {
-    if (!classes.includes(policy.table) || !matchesQuery(table, draft, policy.when, context)) continue;
-    const missing = policy.mandatory.filter((element) => (draft[element] ?? "") === "");
-    if (missing.length > 0) throw refusals.dataPolicy(missing.map((element) => instance.schema.column(table, element)?.label ?? element));
-  }
-  for (const rule of instance.businessRules) {
-    if (classes.includes(rule.table) && matchesQuery(table, draft, rule.abortWhen, context))
-      throw refusals.businessRule(table, rule.name, stableId("rule", rule.name));
-  }
-}
-
-function addJournalEntry(instance: Instance, account: Account, table: string, recordId: string, element: string, value: string): void {
+function bookkeeping(instance: Instance, userName: string): Record<string, string> {
   const stamp = instance.stamp();
-  instance.store.put("sys_journal_field", {
+  return {
     sys_id: newSysId(),
     sys_created_on: stamp,
-    sys_created_by: account.userName,
+    sys_created_by: userName,
     sys_updated_on: stamp,
-    sys_updated_by: account.userName,
+    sys_updated_by: userName,
     sys_mod_count: "0",
     sys_tags: "",
-    name: table,
-    element,
-    element_id: recordId,
-    value,
-  });
+  };
+}
+
+function addJournalEntry(instance: Instance, userName: string, table: string, recordId: string, element: string, value: string): void {
+  instance.store.put("sys_journal_field", { ...bookkeeping(instance, userName), name: table, element, element_id: recordId, value });
 }

@@ -1,12 +1,14 @@
 /** An answer with the platform's error envelope [R]; thrown by the inner parts, written by the rim. */
 export class Refusal extends Error {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 414 | 415 | 500;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 414 | 415 | 429 | 500 | 503;
   readonly detail: string | null;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: Refusal["status"], message: string, detail: string | null) {
+  constructor(status: Refusal["status"], message: string, detail: string | null, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.status = status;
     this.detail = detail;
+    this.headers = status === 401 ? { "www-authenticate": 'BASIC realm="Service-now"', ...headers } : headers;
   }
 
   body(): object {
@@ -27,6 +29,8 @@ export const refusals = {
   mayNotDelete: () => new Refusal(403, "Operation Failed", "ACL Exception Delete Failed due to security constraints"),
   dataPolicy: (labels: readonly string[]) =>
     new Refusal(403, "Operation Failed", `Data Policy Exception: The following fields are mandatory: ${labels.join(", ")}`),
+  dataPolicyReadOnly: (labels: readonly string[]) =>
+    new Refusal(403, "Operation Failed", `Data Policy Exception: The following fields are read only: ${labels.join(", ")}`),
   businessRule: (table: string, name: string, id: string) =>
     new Refusal(403, "Operation Failed", `Operation against file '${table}' was aborted by Business Rule '${name}^${id}'. Business Rule Stack:${name}`),
 } as const;

@@ -18,6 +18,14 @@ export interface ColumnDefinition {
   /** Names a record of the table. */
   readonly display?: boolean;
   readonly hint?: string;
+  /** Values that still have a label but can no longer be chosen: `inactive` in sys_choice [D]. */
+  readonly inactiveChoices?: readonly (readonly [string, string])[];
+  /** Labels in further languages: rows of their own in sys_choice and sys_documentation [D]. */
+  readonly translations?: Readonly<Record<string, { readonly label: string; readonly choices?: Readonly<Record<string, string>> }>>;
+  /** The column that decides which of the choices apply. */
+  readonly dependent?: string;
+  /** For dependent choices: to which value of that column a choice belongs. */
+  readonly dependentValues?: Readonly<Record<string, string>>;
 }
 
 export interface TableDefinition {
@@ -27,6 +35,8 @@ export interface TableDefinition {
   readonly extends?: string;
   /** Columns that it adds, or redefines (labels, choices) for itself. */
   readonly columns?: readonly ColumnDefinition[];
+  /** Dictionary attributes of the table: `no_audit_delete=true` leaves no tombstones [D]. */
+  readonly attributes?: string;
   /** Prefix and first number of automatic numbering. */
   readonly numbers?: { readonly prefix: string; readonly first: number };
 }
@@ -41,6 +51,8 @@ export interface Column extends ColumnDefinition {
 export class Schema {
   readonly #tables = new Map<string, TableDefinition>();
   readonly #columns = new Map<string, ReadonlyMap<string, Column>>();
+  readonly #blanks = new Map<string, Record<string, string>>();
+  readonly #classes = new Map<string, readonly string[]>();
   /** Changes when a definition is added, so that what was derived from it can be thrown away. */
   revision = 0;
 
@@ -54,6 +66,8 @@ export class Schema {
     const columns = [...(known?.columns ?? []), ...(definition.columns ?? [])];
     this.#tables.set(definition.name, { ...known, ...definition, columns });
     this.#columns.clear();
+    this.#classes.clear();
+    this.#blanks.clear();
     this.revision++;
   }
 
@@ -73,8 +87,13 @@ export class Schema {
   }
 
   /** The table and all that extend it. */
-  classes(name: string): string[] {
-    return [...this.#tables.keys()].filter((candidate) => this.ancestry(candidate).includes(name));
+  classes(name: string): readonly string[] {
+    let classes = this.#classes.get(name);
+    if (classes === undefined) {
+      classes = [...this.#tables.keys()].filter((candidate) => this.ancestry(candidate).includes(name));
+      this.#classes.set(name, classes);
+    }
+    return classes;
   }
 
   columns(name: string): ReadonlyMap<string, Column> {
@@ -89,6 +108,20 @@ export class Schema {
     }
     this.#columns.set(name, columns);
     return columns;
+  }
+
+  /**
+   * A new record with nothing but defaults. Copies of one parsed object share their hidden class; built property by property,
+   * records of this many columns become hash tables: 100 000 incidents took 500 MB instead of 210 MB.
+   */
+  blank(table: string): Record<string, string> {
+    let blank = this.#blanks.get(table);
+    if (blank === undefined) {
+      const defaults = Object.fromEntries([...this.columns(table).values()].map((column) => [column.element, column.default ?? ""]));
+      blank = JSON.parse(JSON.stringify(defaults)) as Record<string, string>;
+      this.#blanks.set(table, blank);
+    }
+    return { ...blank };
   }
 
   column(table: string, element: string): Column | undefined {

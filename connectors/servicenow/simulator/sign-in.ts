@@ -1,47 +1,28 @@
-import { randomBytes } from "node:crypto";
-import type { Context, Hono } from "hono";
-import { importSPKI, jwtVerify } from "jose";
-import type { SimulatorBindings } from "../../simulation/server.ts";
 import type { Account } from "./accounts.ts";
-import type { Instance, OAuthClient } from "./instance.ts";
+import type { Instance } from "./instance.ts";
+import { Refusal, refusals } from "./refusal.ts";
 
-const refreshSeconds = 8_640_000;
-
-/** Who calls, by basic authentication or bearer token; undefined = 401. */
-export function authenticate(instance: Instance, authorization: string | undefined): Account | undefined {
-  const [scheme, credentials = ""] = (authorization ?? "").split(" ");
-  if (scheme?.toLowerCase() === "basic") return basicAccount(instance, credentials);
-  if (scheme?.toLowerCase() === "bearer") return bearerAccount(instance, credentials);
-  return undefined;
+/** Who calls, by API key, basic authentication or bearer token; thrown is the 401 that others get. */
+export function authenticate(instance: Instance, header: (name: string) => string | undefined): Account {
+  const [scheme = "", credentials = ""] = (header("authorization") ?? "").split(" ");
+  const apiKey = header("x-sn-apikey");
+  const account =
+    apiKey !== undefined
+      ? instance.accounts.get(instance.tables.get("__api_key", apiKey)?.userName ?? "")
+      : scheme.toLowerCase() === "basic"
+        ? basicAccount(instance, credentials)
+        : scheme.toLowerCase() === "bearer"
+          ? bearerAccount(instance, credentials)
+          : undefined;
+  if (account === undefined || !mayEnter(instance, account.userName)) throw refusals.notAuthenticated();
+  return account;
 }
 
-/** `/oauth_token.do` and `/oauth_revoke_token.do` [D]. */
-export function oauthRoutes(app: Hono<SimulatorBindings>, instance: Instance): void {
-  app.post("/oauth_token.do", async (c) => {
-    if (!(c.req.header("content-type") ?? "").includes("application/x-www-form-urlencoded"))
-      return c.json({ error_description: "unspecified error", error: "server_error" }, 401);
-    const form = new URLSearchParams(await c.req.text());
-    const client = instance.oauthClients.find(({ clientId, clientSecret }) => clientId === form.get("client_id") && clientSecret === form.get("client_secret"));
-    if (client === undefined) return refused(c);
-    const userName = await userOf(instance, client, form);
-    if (userName === undefined) return refused(c);
-    return c.json(grant(instance, client, userName, form.get("grant_type") === "refresh_token" ? (form.get("refresh_token") ?? "") : undefined));
-  });
-  app.all("/oauth_revoke_token.do", (c) => {
-    instance.tables.delete("__token", c.req.query("token") ?? "");
-    return c.body(null, 200);
-  });
-}
-
-/** Ends every session at once; with `refresh`, refresh tokens too. */
-export function endSessions(instance: Instance, withRefreshTokens: boolean): void {
-  for (const [token, row] of [...instance.tables.rows("__token")].map((row) => [row.token ?? "", row] as const)) {
-    if (row.kind === "access" || withRefreshTokens) instance.tables.delete("__token", token);
-  }
-}
-
-function refused(c: Context): Response {
-  return c.json({ error_description: "access_denied", error: "server_error" }, 401);
+/** Whether a user is active and not locked out. */
+export function mayEnter(instance: Instance, userName: string): boolean {
+  const account = instance.accounts.get(userName);
+  const row = account === undefined ? undefined : instance.store.find("sys_user", account.userId)?.row;
+  return account !== undefined && row?.active !== "false" && row?.locked_out !== "true";
 }
 
 function basicAccount(instance: Instance, credentials: string): Account | undefined {
@@ -49,6 +30,8 @@ function basicAccount(instance: Instance, credentials: string): Account | undefi
   const colon = decoded.indexOf(":");
   const account = colon < 0 ? undefined : instance.accounts.get(decoded.slice(0, colon));
   if (account === undefined || account.password !== decoded.slice(colon + 1)) return undefined;
+  // The second factor cannot be given here; a header says that it is what is missing [D].
+  if (account.multiFactor) throw new Refusal(401, "User Not Authenticated", "Required to provide Auth information", { "x-mfa_token": "invalid" });
   // Restriction of basic authentication: only accounts with the role get through, and the answer does not say why [R].
   return instance.settings.basicAuthRestricted && !account.roles.includes("snc_basic_auth_api_access") ? undefined : account;
 }
@@ -57,82 +40,4 @@ function bearerAccount(instance: Instance, token: string): Account | undefined {
   const row = instance.tables.get("__token", token);
   if (row?.kind !== "access" || Number(row.expires) <= instance.clock.now().getTime()) return undefined;
   return instance.accounts.get(row.userName ?? "");
-}
-
-async function userOf(instance: Instance, client: OAuthClient, form: URLSearchParams): Promise<string | undefined> {
-  switch (form.get("grant_type")) {
-    case "password": {
-      const account = instance.accounts.get(form.get("username") ?? "");
-      return account !== undefined && account.password === form.get("password") ? account.userName : undefined;
-    }
-    case "refresh_token": {
-      const row = instance.tables.get("__token", form.get("refresh_token") ?? "");
-      const lives = row?.kind === "refresh" && row.clientId === client.clientId && Number(row.expires) > instance.clock.now().getTime();
-      return lives ? row.userName : undefined;
-    }
-    case "client_credentials":
-      return instance.settings.clientCredentialsEnabled ? client.userName : undefined;
-    case "urn:ietf:params:oauth:grant-type:jwt-bearer":
-      return await userOfAssertion(instance, client, form.get("assertion") ?? "");
-    default:
-      return undefined;
-  }
-}
-
-/** iss and aud must be the client id, the clock has no tolerance, and a `jti` counts once [D]. */
-async function userOfAssertion(instance: Instance, client: OAuthClient, assertion: string): Promise<string | undefined> {
-  if (client.publicKey === undefined) return undefined;
-  try {
-    const key = await importSPKI(client.publicKey, "RS256");
-    const { payload } = await jwtVerify(assertion, key, {
-      issuer: client.clientId,
-      audience: client.clientId,
-      clockTolerance: 0,
-      currentDate: instance.clock.now(),
-      requiredClaims: ["sub", "exp", "jti"],
-    });
-    const jti = `jti:${payload.jti ?? ""}`;
-    if (instance.tables.get("__token", jti) !== undefined || instance.accounts.get(payload.sub ?? "") === undefined) return undefined;
-    instance.tables.put("__token", jti, { token: jti, kind: "jti" });
-    return payload.sub;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Asking again while a token lives gives the same token; a refresh keeps the refresh token [D]. */
-function grant(instance: Instance, client: OAuthClient, userName: string, refreshToken: string | undefined): object {
-  const now = instance.clock.now().getTime();
-  const access =
-    living(instance, "access", client, userName, now) ?? issue(instance, "access", client, userName, now + instance.settings.accessTokenSeconds * 1000);
-  const refresh =
-    refreshToken ??
-    living(instance, "refresh", client, userName, now)?.token ??
-    issue(instance, "refresh", client, userName, now + refreshSeconds * 1000).token;
-  return {
-    access_token: access.token,
-    refresh_token: refresh,
-    scope: "useraccount",
-    token_type: "Bearer",
-    expires_in: Math.max(1, Math.floor((access.expires - now) / 1000)),
-  };
-}
-
-interface Token {
-  readonly token: string;
-  readonly expires: number;
-}
-
-function living(instance: Instance, kind: string, client: OAuthClient, userName: string, now: number): Token | undefined {
-  for (const row of instance.tables.rows("__token")) {
-    if (row.kind === kind && row.clientId === client.clientId && row.userName === userName && Number(row.expires) > now)
-      return { token: row.token ?? "", expires: Number(row.expires) };
-  }
-  return undefined;
-}
-
-function issue(instance: Instance, kind: string, client: OAuthClient, userName: string, expires: number): Token {
-  const token = randomBytes(43).toString("base64url");
-  instance.tables.put("__token", token, { token, kind, clientId: client.clientId, userName, expires: String(expires) });
-  return { token, expires };
 }

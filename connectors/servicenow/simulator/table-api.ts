@@ -5,9 +5,9 @@ import { columnAt } from "./dot-walk.ts";
 import type { Instance } from "./instance.ts";
 import { type Presentation, present } from "./present.ts";
 import { runQuery } from "./query.ts";
-import { deleteRecord, insertRecord, updateRecord } from "./records.ts";
+import { deleteRecord, insertRecord, type SaveOptions, updateRecord } from "./records.ts";
 import { refusals } from "./refusal.ts";
-import { hiddenFields, maySeeRow, requireRead } from "./rights.ts";
+import { isHidden, maySeeRow, requireRead } from "./rights.ts";
 import { type ApiContext, api, baseOf, bodyOf } from "./rim.ts";
 import type { Row } from "./store.ts";
 
@@ -20,7 +20,7 @@ export function tableRoutes(app: Hono<SimulatorBindings>, instance: Instance): v
     const override = c.req.header("x-http-method-override")?.toUpperCase();
     if (override === "GET") return list(c, instance, account, "");
     const table = knownTable(c, instance);
-    const row = insertRecord(instance, account, table, await bodyOf(c), c.req.query("sysparm_input_display_value") === "true");
+    const row = insertRecord(instance, account, table, await bodyOf(c), inputOf(c));
     const location = { location: `${baseOf(c)}/api/now/table/${table}/${row.sys_id ?? ""}` };
     return c.req.header("x-no-response-body") === "true"
       ? c.body(null, 201, location)
@@ -35,7 +35,7 @@ export function tableRoutes(app: Hono<SimulatorBindings>, instance: Instance): v
     const { row, table } = record(c, instance, account);
     if (override === "DELETE") return remove(c, instance, account, table, row);
     if (c.req.method === "POST" && override !== "PATCH" && override !== "PUT") throw refusals.noResource();
-    const saved = updateRecord(instance, account, table, row, await bodyOf(c), c.req.query("sysparm_input_display_value") === "true");
+    const saved = updateRecord(instance, account, table, row, await bodyOf(c), inputOf(c));
     return c.req.header("x-no-response-body") === "true" ? c.body(null, 200) : c.json({ result: present(instance, account, table, saved, presentation(c)) });
   });
   api(app, instance, ["DELETE"], "/table/:table/:id", (c, account) => {
@@ -62,8 +62,7 @@ export function queryPage(c: ApiContext, instance: Instance, account: Account, t
   const offset = natural(c.req.query("sysparm_offset"), 0);
   const end = offset + natural(c.req.query("sysparm_limit"), limitByDefault);
   const { rows, total, elements } = runQuery(table, queryText(c, table, instance), instance.queryContext(account), end);
-  const hidden = hiddenFields(instance, account, table);
-  if (elements.some((element) => hidden.has(element))) throw refusals.mayNotQuery();
+  if (elements.some((path) => isHidden(instance, account, table, path))) throw refusals.mayNotQuery();
   return { rows: rows.slice(offset, end).filter((row) => maySeeRow(instance, account, row.sys_class_name || table, row)), total };
 }
 
@@ -89,6 +88,10 @@ export function pagingHeaders(c: ApiContext, total: number, limitByDefault = def
   return headers;
 }
 
+function inputOf(c: ApiContext): SaveOptions {
+  return { asDisplay: c.req.query("sysparm_input_display_value") === "true" };
+}
+
 function presentation(c: ApiContext): Presentation {
   const mode = c.req.query("sysparm_display_value");
   const fields = c.req.query("sysparm_fields");
@@ -108,6 +111,14 @@ function list(c: ApiContext, instance: Instance, account: Account, version: "" |
     return c.json({ error: { message: "No Record found", detail: "Records matching query not found" }, status: "failure" }, 404);
   const how = presentation(c);
   const result = rows.map((row) => present(instance, account, row.sys_class_name || table, row, narrowed(how, instance, table)));
+  const { cancelAfterRows } = instance.settings;
+  if (cancelAfterRows !== null && result.length > cancelAfterRows) {
+    const error = {
+      message: "Transaction cancelled: maximum execution time exceeded",
+      detail: "Check logs for error trace or enable glide.rest.debug property",
+    };
+    return c.json({ result: result.slice(0, cancelAfterRows), error, status: "failure" });
+  }
   return c.json({ result }, 200, pagingHeaders(c, total));
 }
 

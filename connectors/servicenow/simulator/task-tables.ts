@@ -1,0 +1,291 @@
+import { systemColumns } from "./platform-tables.ts";
+import type { ColumnDefinition, TableDefinition } from "./schema.ts";
+
+const threeLevels = [
+  ["1", "1 - High"],
+  ["2", "2 - Medium"],
+  ["3", "3 - Low"],
+] as const;
+
+const priorities = [
+  ["1", "1 - Critical"],
+  ["2", "2 - High"],
+  ["3", "3 - Moderate"],
+  ["4", "4 - Low"],
+  ["5", "5 - Planning"],
+] as const;
+
+const taskColumns: readonly ColumnDefinition[] = [
+  ...systemColumns,
+  { element: "sys_class_name", label: "Task type", type: "sys_class_name", maxLength: 80, readOnly: true },
+  { element: "number", label: "Number", maxLength: 40, display: true },
+  { element: "short_description", label: "Short description", maxLength: 160, hint: "What this is about, in one line" },
+  { element: "description", label: "Description", maxLength: 4000 },
+  {
+    element: "state",
+    label: "State",
+    type: "integer",
+    choice: 3,
+    default: "1",
+    choices: [
+      ["-5", "Pending"],
+      ["1", "Open"],
+      ["2", "Work in Progress"],
+      ["3", "Closed Complete"],
+      ["4", "Closed Incomplete"],
+      ["7", "Closed Skipped"],
+    ],
+  },
+  { element: "active", label: "Active", type: "boolean", default: "true" },
+  { element: "impact", label: "Impact", type: "integer", choice: 3, default: "3", choices: threeLevels },
+  { element: "urgency", label: "Urgency", type: "integer", choice: 3, default: "3", choices: threeLevels },
+  { element: "priority", label: "Priority", type: "integer", choice: 3, default: "4", choices: priorities },
+  { element: "assigned_to", label: "Assigned to", type: "reference", reference: "sys_user" },
+  { element: "assignment_group", label: "Assignment group", type: "reference", reference: "sys_user_group" },
+  { element: "opened_by", label: "Opened by", type: "reference", reference: "sys_user" },
+  { element: "opened_at", label: "Opened", type: "glide_date_time" },
+  { element: "closed_at", label: "Closed", type: "glide_date_time" },
+  { element: "closed_by", label: "Closed by", type: "reference", reference: "sys_user" },
+  { element: "due_date", label: "Due date", type: "glide_date_time" },
+  { element: "company", label: "Company", type: "reference", reference: "core_company" },
+  { element: "cmdb_ci", label: "Configuration item", type: "reference", reference: "cmdb_ci" },
+  { element: "parent", label: "Parent", type: "reference", reference: "task" },
+  { element: "watch_list", label: "Watch list", type: "glide_list", reference: "sys_user", maxLength: 4000 },
+  { element: "work_notes_list", label: "Work notes list", type: "glide_list", reference: "sys_user", maxLength: 4000 },
+  { element: "calendar_duration", label: "Duration", type: "glide_duration" },
+  { element: "reassignment_count", label: "Reassignment count", type: "integer", default: "0" },
+  {
+    element: "contact_type",
+    label: "Contact type",
+    choice: 1,
+    choices: [
+      ["email", "Email"],
+      ["phone", "Phone"],
+      ["self-service", "Self-service"],
+    ],
+  },
+  { element: "correlation_id", label: "Correlation ID", maxLength: 100 },
+  { element: "correlation_display", label: "Correlation display", maxLength: 100 },
+  { element: "comments", label: "Additional comments", type: "journal_input", maxLength: 4000 },
+  { element: "work_notes", label: "Work notes", type: "journal_input", maxLength: 4000 },
+  { element: "comments_and_work_notes", label: "Comments and Work notes", type: "journal_list", maxLength: 4000 },
+];
+
+const incidentStates = [
+  ["1", "New"],
+  ["2", "In Progress"],
+  ["3", "On Hold"],
+  ["6", "Resolved"],
+  ["7", "Closed"],
+  ["8", "Canceled"],
+] as const;
+
+const resolutionCodes = [
+  ["Solved (Work Around)", "Solved (Work Around)"],
+  ["Solved (Permanently)", "Solved (Permanently)"],
+  ["Solved Remotely (Permanently)", "Solved Remotely (Permanently)"],
+  ["Not Solved (Not Reproducible)", "Not Solved (Not Reproducible)"],
+  ["Closed/Resolved by Caller", "Closed/Resolved by Caller"],
+] as const;
+
+/** What people work on: `task` and the tables that extend it. Labels and state numbers are those of the shipped applications [K]. */
+export const taskTables: readonly TableDefinition[] = [
+  { name: "task", label: "Task", columns: taskColumns, numbers: { prefix: "TASK", first: 20_001 } },
+  {
+    name: "incident",
+    label: "Incident",
+    extends: "task",
+    numbers: { prefix: "INC", first: 10_001 },
+    columns: [
+      { element: "state", label: "Incident state", choices: incidentStates },
+      { element: "incident_state", label: "Incident state", type: "integer", choice: 3, default: "1", choices: incidentStates },
+      { element: "caller_id", label: "Caller", type: "reference", reference: "sys_user" },
+      {
+        element: "category",
+        label: "Category",
+        choice: 3,
+        default: "inquiry",
+        choices: [
+          ["inquiry", "Inquiry / Help"],
+          ["software", "Software"],
+          ["hardware", "Hardware"],
+          ["network", "Network"],
+        ],
+      },
+      {
+        element: "subcategory",
+        label: "Subcategory",
+        choice: 1,
+        dependent: "category",
+        dependentValues: { email: "software", os: "software", vpn: "network" },
+        choices: [
+          ["email", "Email"],
+          ["os", "Operating System"],
+          ["vpn", "VPN"],
+        ],
+      },
+      {
+        element: "hold_reason",
+        label: "On hold reason",
+        type: "integer",
+        choice: 1,
+        choices: [
+          ["1", "Awaiting Caller"],
+          ["3", "Awaiting Problem"],
+          ["4", "Awaiting Vendor"],
+          ["5", "Awaiting Change"],
+        ],
+      },
+      { element: "close_code", label: "Resolution code", choice: 1, choices: resolutionCodes },
+      { element: "close_notes", label: "Resolution notes", maxLength: 4000 },
+      { element: "problem_id", label: "Problem", type: "reference", reference: "problem" },
+      { element: "parent_incident", label: "Parent Incident", type: "reference", reference: "incident" },
+      { element: "resolved_at", label: "Resolved", type: "glide_date_time" },
+      { element: "resolved_by", label: "Resolved by", type: "reference", reference: "sys_user" },
+      { element: "severity", label: "Severity", type: "integer", choice: 3, default: "3", choices: threeLevels },
+    ],
+  },
+  {
+    name: "problem",
+    label: "Problem",
+    extends: "task",
+    numbers: { prefix: "PRB", first: 40_001 },
+    columns: [
+      {
+        element: "state",
+        label: "State",
+        default: "101",
+        choices: [
+          ["101", "New"],
+          ["102", "Assess"],
+          ["103", "Root Cause Analysis"],
+          ["104", "Fix in Progress"],
+          ["106", "Resolved"],
+          ["107", "Closed"],
+        ],
+      },
+      { element: "cause_notes", label: "Cause notes", type: "html", maxLength: 8000 },
+      { element: "known_error", label: "Known error", type: "boolean", default: "false" },
+    ],
+  },
+  {
+    name: "change_request",
+    label: "Change Request",
+    extends: "task",
+    numbers: { prefix: "CHG", first: 30_001 },
+    columns: [
+      {
+        element: "state",
+        label: "State",
+        default: "-5",
+        choices: [
+          ["-5", "New"],
+          ["-4", "Assess"],
+          ["-3", "Authorize"],
+          ["-2", "Scheduled"],
+          ["-1", "Implement"],
+          ["0", "Review"],
+          ["3", "Closed"],
+          ["4", "Canceled"],
+        ],
+      },
+      {
+        element: "type",
+        label: "Type",
+        choice: 3,
+        default: "normal",
+        choices: [
+          ["normal", "Normal"],
+          ["standard", "Standard"],
+          ["emergency", "Emergency"],
+        ],
+      },
+      {
+        element: "risk",
+        label: "Risk",
+        type: "integer",
+        choice: 3,
+        default: "3",
+        choices: [
+          ["2", "High"],
+          ["3", "Moderate"],
+          ["4", "Low"],
+        ],
+      },
+      { element: "start_date", label: "Planned start date", type: "glide_date_time" },
+      { element: "end_date", label: "Planned end date", type: "glide_date_time" },
+      { element: "justification", label: "Justification", maxLength: 4000 },
+    ],
+  },
+  {
+    name: "sn_customerservice_case",
+    label: "Case",
+    extends: "task",
+    numbers: { prefix: "CS", first: 1_001 },
+    columns: [
+      {
+        element: "state",
+        label: "State",
+        choices: [
+          ["1", "New"],
+          ["10", "Open"],
+          ["18", "Awaiting Info"],
+          ["6", "Resolved"],
+          ["3", "Closed"],
+          ["7", "Cancelled"],
+        ],
+      },
+      { element: "account", label: "Account", type: "reference", reference: "customer_account" },
+      { element: "contact", label: "Contact", type: "reference", reference: "customer_contact" },
+      { element: "cause", label: "Cause", maxLength: 4000 },
+      {
+        element: "resolution_code",
+        label: "Resolution code",
+        choice: 1,
+        choices: [
+          ["1", "Solved - Fixed by Support/Guidance provided"],
+          ["4", "Solved - Workaround provided"],
+        ],
+      },
+    ],
+  },
+  {
+    name: "dmn_demand",
+    label: "Demand",
+    extends: "task",
+    numbers: { prefix: "DMND", first: 1_001 },
+    columns: [
+      {
+        element: "state",
+        label: "State",
+        choices: [
+          ["1", "Draft"],
+          ["2", "Submitted"],
+          ["3", "Screening"],
+          ["4", "Qualified"],
+          ["5", "Approved"],
+          ["9", "Completed"],
+        ],
+      },
+      { element: "business_case", label: "Business case", type: "html", maxLength: 8000 },
+      { element: "demand_manager", label: "Demand manager", type: "reference", reference: "sys_user" },
+      { element: "capital_outlay", label: "Capital expense", type: "currency" },
+      { element: "start_date", label: "Requested start", type: "glide_date" },
+      { element: "stakeholders", label: "Stakeholders", type: "glide_list", reference: "sys_user", maxLength: 4000 },
+    ],
+  },
+  {
+    name: "change_task",
+    label: "Change Task",
+    extends: "task",
+    numbers: { prefix: "CTASK", first: 10_001 },
+    columns: [{ element: "change_request", label: "Change request", type: "reference", reference: "change_request" }],
+  },
+  {
+    name: "problem_task",
+    label: "Problem Task",
+    extends: "task",
+    numbers: { prefix: "PTASK", first: 10_001 },
+    columns: [{ element: "problem", label: "Problem", type: "reference", reference: "problem" }],
+  },
+];
