@@ -115,7 +115,7 @@ describe("attacks on what lasts", () => {
     };
     const text = "if (input.spin) for (;;); out.a = await call('hold', input.n)";
     const waiting = [1, 2, 3].map((n) => runText(sandbox, text, { version: "asy-b", input: { n }, answer }));
-    await expect.poll(() => asked).toBe(3);
+    await expect.poll(() => asked, { timeout: 20_000 }).toBe(3);
     expect(await runText(sandbox, text, { version: "asy-b", input: { spin: true }, limits: { cpuMs: 200 } })).toMatchObject({
       ok: false,
       error: { code: "LIMIT_CPU" },
@@ -144,7 +144,7 @@ describe("attacks on what lasts", () => {
     const [pid] = pool.processIds();
     await runText(pool, `"a".padEnd(2 ** 29 - 25).split("")`);
     await pool.close();
-    await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
     const leftovers = ["/", process.cwd()].flatMap((folder) => readdirSync(folder)).filter((name) => /^core(\.\d+)?$|^report\.\d+|\.heapsnapshot$/.test(name));
     expect(leftovers).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { largestBatchBytes } from "./batching.ts";
-import { encodeFrame, FrameReader } from "./frames.ts";
+import { FrameReader, FrameWriter } from "./frames.ts";
 import { guestModules, type Prelude } from "./guest/modules.ts";
 import type { Limits } from "./limits.ts";
 import { type FromChild, readFromChild, type ToChild } from "./messages.ts";
@@ -12,7 +12,7 @@ export type SpawnChild = (limits: Limits) => ChildProcessWithoutNullStreams;
 
 /** What the pool hears of a child. */
 export interface ChildEvents {
-  onMessage(child: Child, message: FromChild, payload: string): void;
+  onMessage(child: Child, message: FromChild, payload: Buffer): void;
   /** Said once. `running` are the runs whose code it was in, if any. */
   onDeath(child: Child, cause: DeathCause, running: readonly number[], words: string): void;
   /** How many runs of a version may enter together. */
@@ -29,6 +29,8 @@ export interface Worked {
   /** Nobody else may enter with it. */
   readonly alone: boolean;
   readonly cpuMs: number;
+  /** Those of the pool are one object for nearly all runs. */
+  readonly limits: object;
   readonly guestLimits: string;
 }
 
@@ -58,7 +60,7 @@ export class Child {
   readonly gone: Promise<void>;
   #settleGone: () => void = () => {};
   #settleReady: (outcome: true | string) => void = () => {};
-  #out: Buffer[] = [];
+  readonly #out = new FrameWriter();
   #steps: Step[] = [];
   #running: readonly number[] = [];
   #beganAt = 0;
@@ -66,6 +68,7 @@ export class Child {
   #errorText = "";
   #cause: DeathCause | undefined;
   readonly #watch: NodeJS.Timeout;
+  readonly #tidying: NodeJS.Timeout;
 
   constructor(limits: Limits, prelude: Prelude, spawn: SpawnChild, events: ChildEvents) {
     this.#events = events;
@@ -89,6 +92,8 @@ export class Child {
     this.#process.on("close", () => this.#die());
     this.#watch = setInterval(() => this.#look(), 100);
     this.#watch.unref();
+    this.#tidying = setInterval(() => this.send({ type: "tidy" }), 30_000);
+    this.#tidying.unref();
     this.send({ type: "prepare", ...guestModules(prelude), isolateMegabytes: limits.isolateMegabytes, isolates: 24, runsPerIsolate: 10_000 });
   }
 
@@ -99,7 +104,9 @@ export class Child {
   /** Frames of one turn leave in one write. */
   send(message: ToChild, payload = ""): void {
     this.#wake();
-    this.#out.push(encodeFrame(message, payload));
+    this.#out.open(message);
+    this.#out.add(payload);
+    this.#out.close();
   }
 
   /** Has a piece of a run worked: from its input, or on with its answers. What is asked in one turn goes together, and nothing waits for more. */
@@ -109,7 +116,7 @@ export class Child {
   }
 
   #wake(): void {
-    if (this.#out.length === 0 && this.#steps.length === 0) setImmediate(() => this.#flush());
+    if (this.#out.isEmpty && this.#steps.length === 0) setImmediate(() => this.#flush());
   }
 
   /** How long a piece of rule code may last before the child counts as hung. */
@@ -128,12 +135,12 @@ export class Child {
   }
 
   #flush(): void {
-    const frames = this.#out;
     const steps = this.#steps;
-    this.#out = [];
     this.#steps = [];
-    for (const batch of this.#batches(steps)) frames.push(frameOf(batch));
-    if (this.alive && frames.length > 0) this.#process.stdin.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+    for (const batch of this.#batches(steps)) writeBatch(this.#out, batch);
+    if (this.#out.isEmpty) return;
+    const bytes = this.#out.take();
+    if (this.alive) this.#process.stdin.write(bytes, () => this.#out.recycle(bytes));
   }
 
   /** Gathers steps of the same version, in the order in which its first came. */
@@ -152,7 +159,7 @@ export class Child {
       const [first] = found?.batch ?? [];
       if (found !== undefined && first !== undefined) {
         const fits = found.batch.length < found.most && found.bytes + step.payload.length <= largestBatchBytes;
-        if (fits && first.run.cpuMs === run.cpuMs && first.run.guestLimits === run.guestLimits) {
+        if (fits && haveLikeLimits(first.run, run)) {
           found.batch.push(step);
           found.bytes += step.payload.length;
           continue;
@@ -167,7 +174,7 @@ export class Child {
 
   #read(chunk: Buffer): void {
     if (!this.alive || this.#cause === "lied") return;
-    const fine = this.#reader.push(chunk, (header, payload) => {
+    const fine = this.#reader.pushBytes(chunk, (header, payload) => {
       // Nothing that follows a lie counts, not even in the same bytes.
       if (this.#cause === "lied") return;
       const message = readFromChild(header);
@@ -207,6 +214,7 @@ export class Child {
     if (!this.alive) return;
     this.alive = false;
     clearInterval(this.#watch);
+    clearInterval(this.#tidying);
     this.#settleGone();
     this.#settleReady(this.#errorText);
     const cause = this.#cause ?? (/memory|bad_alloc|invalid (array|string|size)/i.test(this.#errorText) ? "memory" : "crash");
@@ -214,14 +222,16 @@ export class Child {
   }
 }
 
+function haveLikeLimits(one: Worked, other: Worked): boolean {
+  return one.limits === other.limits || (one.cpuMs === other.cpuMs && one.guestLimits === other.guestLimits);
+}
+
 /** Those that begin stand first. */
-function frameOf(batch: readonly Step[]): Buffer {
+function writeBatch(out: FrameWriter, batch: readonly Step[]): void {
   // A batch has at least one step.
   const { run } = batch[0] as Step;
   const starts = batch.filter((step) => step.isStart);
   const sorted = starts.length === batch.length ? batch : [...starts, ...batch.filter((step) => !step.isStart)];
-  let payload = "";
-  for (const step of sorted) payload += payload === "" ? step.payload : `,${step.payload}`;
   const message: ToChild = {
     type: "work",
     version: run.program.versionId,
@@ -230,5 +240,10 @@ function frameOf(batch: readonly Step[]): Buffer {
     cpuMs: run.cpuMs,
     limits: run.guestLimits,
   };
-  return encodeFrame(message, `[${payload}]`);
+  out.open(message);
+  for (const [index, step] of sorted.entries()) {
+    if (index > 0) out.addLineFeed();
+    out.add(step.payload);
+  }
+  out.close();
 }

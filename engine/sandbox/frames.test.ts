@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodeFrame, FrameReader, longestFrame } from "./frames.ts";
+import { encodeFrame, FrameReader, FrameWriter, longestFrame } from "./frames.ts";
 import { readFromChild } from "./messages.ts";
 
 describe("frames", () => {
@@ -17,6 +17,24 @@ describe("frames", () => {
       for (let at = 0; at < bytes.length; at += size)
         expect(reader.push(bytes.subarray(at, at + size), (header, payload) => got.push([header, payload]))).toBe(true);
       expect(got).toEqual(sent);
+    }
+  });
+
+  test("written piece by piece are the same bytes, also when they outgrow the buffer and when buffers are used again", () => {
+    const out = new FrameWriter();
+    for (const texts of [["one", "two"], ["ünï😀".repeat(200_000), ""], ["x".repeat(1_500_000), "\u2028"], ["again"], ["and again"]]) {
+      expect(out.isEmpty).toBe(true);
+      for (const header of [{ a: 1 }, { b: "é" }]) {
+        out.open(header);
+        for (const [index, text] of texts.entries()) {
+          if (index > 0) out.addLineFeed();
+          out.add(text);
+        }
+        out.close();
+      }
+      const bytes = out.take();
+      expect(bytes.equals(Buffer.concat([encodeFrame({ a: 1 }, texts.join("\n")), encodeFrame({ b: "é" }, texts.join("\n"))]))).toBe(true);
+      out.recycle(bytes);
     }
   });
 

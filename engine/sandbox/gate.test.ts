@@ -20,11 +20,41 @@ describe("text from a child", () => {
     );
   });
 
-  test("RET-11: is refused by its depth before it is parsed", () => {
+  test("RET-11: is refused by its depth, and a long text before it is parsed", () => {
     const depth = (levels: number) => parseUntrusted("[".repeat(levels) + "]".repeat(levels), "the result", limits);
     expect(depth(8)).toMatchObject({ ok: true });
     expect(depth(9)).toEqual({ ok: false, code: "LIMIT_RESULT", message: "the result goes deeper than 8 levels, which is the limit" });
+    expect(depth(30_000)).toMatchObject({ ok: false, code: "LIMIT_RESULT" });
     expect(depth(40_000)).toMatchObject({ ok: false, code: "LIMIT_RESULT" });
+    const objects = (levels: number) => parseUntrusted('{"a":'.repeat(levels) + 1 + "}".repeat(levels), "the result", limits);
+    expect(objects(8)).toMatchObject({ ok: true });
+    expect(objects(9)).toMatchObject({ ok: false, code: "LIMIT_RESULT" });
+    expect(objects(10_000)).toMatchObject({ ok: false, code: "LIMIT_RESULT" });
+  });
+
+  test("is judged alike whether it is short or long", () => {
+    const long = "x".repeat(70_000);
+    for (const filling of ["", long]) {
+      const wide = { bytes: 1e6, depth: 3, keys: 5 };
+      expect(parseUntrusted(JSON.stringify([filling, {}, [], 1]), "x", wide)).toEqual({ ok: true, value: [filling, {}, [], 1] });
+      expect(parseUntrusted(JSON.stringify([filling, [[[]]]]), "x", wide)).toMatchObject({
+        code: "LIMIT_RESULT",
+        message: "x goes deeper than 3 levels, which is the limit",
+      });
+      expect(parseUntrusted(JSON.stringify([filling, 1, 2, 3, 4, 5, 6, 7]), "x", wide)).toMatchObject({
+        message: "x has more than 5 keys, which is the limit",
+      });
+      expect(parseUntrusted(`{"a":${JSON.stringify(filling)},"__proto__":{"isAdmin":true}}`, "x", wide)).toEqual({ ok: true, value: { a: filling } });
+      expect(parseUntrusted(`["${filling}",}`, "x", wide)).toMatchObject({ code: "PROTOCOL" });
+    }
+  });
+
+  test("PRO-05: is not judged by what somebody put on the prototype of all objects", () => {
+    const deep = { a: { a: { a: { a: { a: { a: { a: { a: { a: {} } } } } } } } } };
+    Object.defineProperty(Object.prototype, "polluted", { value: deep, configurable: true, enumerable: true, writable: true });
+    const gated = parseUntrusted('{"a":1}', "x", limits);
+    Reflect.deleteProperty(Object.prototype, "polluted");
+    expect(gated).toEqual({ ok: true, value: { a: 1 } });
   });
 
   test("RET-12: is refused by its size and by the number of its values", () => {

@@ -9,7 +9,8 @@ export interface GateLimits {
 export type Gated = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly code: string; readonly message: string };
 
 /**
- * Parses text from a child that may lie. Size, depth and number of values are measured on the text, before anything is built:
+ * Parses text from a child that may lie. A long text is measured before anything is built of it; a short one is parsed first (V8's parser keeps its own
+ * stack) and the value looked through, which takes a tenth of the time [M]. Either way nothing deeper than the limit gets out:
  * code of ours overflows its stack on objects nested 10 000 deep [M].
  */
 export function parseUntrusted(text: string, label: string, limits: GateLimits): Gated {
@@ -17,15 +18,58 @@ export function parseUntrusted(text: string, label: string, limits: GateLimits):
   if (text.length * 3 > limits.bytes && Buffer.byteLength(text) > limits.bytes) {
     return { ok: false, code: "LIMIT_RESULT", message: `${label} is larger than ${limits.bytes} bytes, which is the limit` };
   }
-  const shape = measure(text);
-  if (shape.depth > limits.depth) return { ok: false, code: "LIMIT_RESULT", message: `${label} goes deeper than ${limits.depth} levels, which is the limit` };
-  if (shape.values > limits.keys + 1) return { ok: false, code: "LIMIT_RESULT", message: `${label} has more than ${limits.keys} keys, which is the limit` };
+  if (text.length > shortText) {
+    const refusal = refusalOf(measure(text), label, limits);
+    if (refusal !== undefined) return refusal;
+  }
+  let value: Json;
   try {
-    const value = JSON.parse(text) as Json;
-    return { ok: true, value: mayHoldProto(text) ? withoutProto(value) : value };
+    value = JSON.parse(text) as Json;
   } catch {
     return { ok: false, code: "PROTOCOL", message: `${label} is not JSON` };
   }
+  const shape: Shape = { depth: 0, values: 0, hasProto: false };
+  if (typeof value === "object" && value !== null) look(value, 1, limits.depth, shape);
+  return refusalOf(shape, label, limits) ?? { ok: true, value: shape.hasProto ? withoutProto(value) : value };
+}
+
+/** Characters. What is parsed of a text that is no longer takes less than 2 MB, whatever stands in it. */
+const shortText = 64 * 1024;
+
+interface Shape {
+  depth: number;
+  values: number;
+  hasProto: boolean;
+}
+
+function refusalOf({ depth, values }: Pick<Shape, "depth" | "values">, label: string, limits: GateLimits): Extract<Gated, { ok: false }> | undefined {
+  if (depth > limits.depth) return { ok: false, code: "LIMIT_RESULT", message: `${label} goes deeper than ${limits.depth} levels, which is the limit` };
+  if (values > limits.keys + 1) return { ok: false, code: "LIMIT_RESULT", message: `${label} has more than ${limits.keys} keys, which is the limit` };
+  return undefined;
+}
+
+/** Looks through a parsed object or list, one level further than it may go at most. */
+function look(value: object, depth: number, most: number, shape: Shape): void {
+  if (depth > shape.depth) shape.depth = depth;
+  if (depth > most) return;
+  let members = 0;
+  if (Array.isArray(value)) {
+    members = value.length;
+    for (let index = 0; index < members; index += 1) {
+      const member: unknown = value[index];
+      if (typeof member === "object" && member !== null) look(member, depth + 1, most, shape);
+    }
+  } else {
+    // A list of the keys would cost four times as much as the walk [M].
+    for (const key in value) {
+      members += 1;
+      // `JSON.parse` makes an own member of it.
+      if (key === "__proto__") shape.hasProto = true;
+      const member = (value as Readonly<Record<string, unknown>>)[key];
+      if (typeof member === "object" && member !== null && Object.hasOwn(value, key)) look(member, depth + 1, most, shape);
+    }
+  }
+  shape.values += members === 0 ? 1 : members;
 }
 
 /** Counts members and elements by their separators; text inside quotes does not count. */
@@ -66,11 +110,6 @@ function endOfText(text: string, start: number): number {
     end = text.indexOf('"', end + 1);
   }
   return text.length;
-}
-
-/** The key may be written with escapes. */
-function mayHoldProto(text: string): boolean {
-  return text.includes("__proto__") || text.includes("\\u005f") || text.includes("\\u005F") || /\\u00[67]/.test(text);
 }
 
 /** `JSON.parse` makes an own `__proto__` member, which sets the prototype when somebody copies it with `Object.assign` [M]. */

@@ -21,6 +21,7 @@ export function spawnChild(limits: Limits, change: (source: string) => string = 
   const flags = [
     "--jitless",
     "--no-node-snapshot",
+    "--expose-gc",
     "--max-old-space-size=128",
     "--disable-proto=delete",
     "--permission",

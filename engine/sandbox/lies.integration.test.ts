@@ -59,7 +59,7 @@ describe("PRO-04: a child that lies", () => {
     const script = `const heard = ({ type, runs }) => { if (type !== "work") return; const [run] = runs; for (let other = 1; other < run; other += 1) say({ type: "steps", runs: [other] }, ${JSON.stringify(`${done}\n{"stolen":true}`)}); if (run > 1) say({ type: "steps", runs }, ${JSON.stringify(`${done}\n{"own":true}`)}); else setTimeout(() => say({ type: "steps", runs }, ${JSON.stringify(`${done}\n{"honest":true}`)}), 500) }`;
     const pool = await startWorkshop({ children: 2, spawn: liar(script) });
     const first = runText(pool, "", { owner: "a" });
-    await expect.poll(() => pool.stats().inFlight).toBe(1);
+    await expect.poll(() => pool.stats().inFlight, { timeout: 20_000 }).toBe(1);
     const second = runText(pool, "", { owner: "b" });
     expect(await first).toMatchObject({ ok: true, value: { honest: true } });
     expect(await second).toMatchObject({ ok: false, error: { code: "CRASHED" } });

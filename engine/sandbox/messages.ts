@@ -13,7 +13,7 @@ export type ToChild =
     }
   /** The payload is the program's text. */
   | { readonly type: "load"; readonly version: string }
-  /** Works a piece of each of these runs of one version: the first `starts` begin, the others go on. The payload is the list of their inputs and answers. */
+  /** Works a piece of each of these runs of one version: the first `starts` begin, the others go on. The payload has a line of JSON for each: its input, or its answers. */
   | {
       readonly type: "work";
       readonly version: string;
@@ -22,7 +22,9 @@ export type ToChild =
       readonly cpuMs: number;
       readonly limits: string;
     }
-  | { readonly type: "drop"; readonly run: number };
+  | { readonly type: "drop"; readonly run: number }
+  /** Said every half minute: isolates that had nothing to do since the last time go. */
+  | { readonly type: "tidy" };
 
 /** From the child. Where there are several `runs`, it is about a batch, and nobody knows which of them it was. */
 export type FromChild =

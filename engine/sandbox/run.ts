@@ -5,58 +5,61 @@ import { parseUntrusted } from "./gate.ts";
 import type { Limits } from "./limits.ts";
 import type { FromChild } from "./messages.ts";
 import type { Answer, Program } from "./sandbox.ts";
+import type { StepText } from "./steps.ts";
+
+/** Said once of each run. */
+interface RunEvents {
+  onEnd(run: ActiveRun, isFine: boolean): void;
+}
+
+/** What became of a run; it rejects only with what `answer` rejected with. */
+type Settle = Pick<PromiseWithResolvers<Completion>, "resolve" | "reject">;
 
 /** One run in the parent: what it was given, what it asked, what it was answered, and how it ended. */
 export class ActiveRun {
   readonly id: number;
   readonly program: Program;
-  readonly completion: Promise<Completion>;
   child: Child | undefined;
   restarts = -1;
   alone = false;
   ended = false;
-  /** Called once, with whether there is a result. */
-  onEnd: (isFine: boolean) => void = () => {};
+  /** When it must have ended, on the clock of `performance.now()`. */
+  readonly deadline: number;
 
-  readonly #input: string;
+  readonly #events: RunEvents;
+  #input: string;
   readonly #answer: Answer;
-  readonly #limits: Limits;
-  readonly #beganAt = performance.now();
+  readonly limits: Limits;
+  readonly #beganAt: number;
   readonly #console: string[] = [];
   readonly #calls: CallEntry[] = [];
   /** How many calls the present start has made; those already answered in an earlier start are answered from the record. */
   #made = 0;
   #linesSeen = 0;
   #cpuMs = 0;
-  #clock: NodeJS.Timeout | undefined;
-  #settle: (completion: Completion) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
+  #settle: Settle | undefined;
 
-  constructor(id: number, program: Program, input: string, answer: Answer, limits: Limits) {
+  constructor(id: number, program: Program, input: string, answer: Answer, limits: Limits, events: RunEvents, settle: Settle) {
     this.id = id;
     this.program = program;
     this.#input = input;
     this.#answer = answer;
-    this.#limits = limits;
-    this.completion = new Promise((resolve, reject) => {
-      this.#settle = resolve;
-      this.#reject = reject;
-    });
+    this.limits = limits;
+    this.#events = events;
+    this.#settle = settle;
+    this.#beganAt = performance.now();
+    this.deadline = this.#beganAt + limits.wallMs;
   }
 
   /** Ends the run if its text or input is past a limit. */
   isTooLarge(): boolean {
-    const { sourceBytes, resultBytes } = this.#limits;
+    const { sourceBytes, resultBytes } = this.limits;
     // The compiler wraps the text; the wrap is not the rule's.
     if (isLonger(this.program.code, sourceBytes + 4_096))
       this.fail({ kind: "limit", code: "LIMIT_SOURCE", message: `the rule's text is larger than ${sourceBytes} bytes, which is the limit` });
     else if (isLonger(this.#input, 2 * resultBytes))
       this.fail({ kind: "limit", code: "LIMIT_INPUT", message: `what the rule is given is larger than ${2 * resultBytes} bytes, which is the limit` });
     return this.ended;
-  }
-
-  startClock(onWallClock: () => void): void {
-    this.#clock = setTimeout(onWallClock, this.#limits.wallMs);
   }
 
   /** Hands the run to a child; again after another run took its child down, when it repeats itself from the record. */
@@ -80,28 +83,28 @@ export class ActiveRun {
   }
 
   get cpuMs(): number {
-    return this.#limits.cpuMs;
+    return this.limits.cpuMs;
   }
 
   get guestLimits(): string {
-    return guestLimitsOf(this.#limits);
+    return guestLimitsOf(this.limits);
   }
 
   /** Beyond this the child does not keep its own time any more. */
   hungAfterMs(): number {
-    return 2 * this.#limits.cpuMs + 500;
+    return 2 * this.limits.cpuMs + 500;
   }
 
   addCpu(cpuMs: number): void {
     this.#cpuMs += cpuMs;
   }
 
-  /** Takes what `poll` answered about this run: a header line and what it is about. False when it is not what an honest child says. */
-  stepped(cpuMs: number, headerText: string, payload: string): boolean {
+  /** Takes what `poll` answered about this run. False when it is not what an honest child says. */
+  stepped(cpuMs: number, { mark, header: headerText, body }: StepText): boolean {
     this.#cpuMs += cpuMs;
     // Not there any more, or not yet again: `lost` has been said.
-    if (headerText === "") return true;
-    const header = readHeader(headerText);
+    if (mark === "gone") return true;
+    const header = readHeader(mark, headerText);
     if (header === undefined) return false;
     this.#keepConsole(header.console);
     if (header.state === "failed") {
@@ -110,14 +113,14 @@ export class ActiveRun {
       return true;
     }
     if (header.state === "done") {
-      const { resultBytes, resultDepth, resultKeys } = this.#limits;
-      const gated = parseUntrusted(payload, "the result", { bytes: resultBytes, depth: resultDepth + 1, keys: resultKeys });
+      const { resultBytes, resultDepth, resultKeys } = this.limits;
+      const gated = parseUntrusted(body, "the result", { bytes: resultBytes, depth: resultDepth + 1, keys: resultKeys });
       if (!gated.ok && gated.code === "PROTOCOL") return false;
       if (gated.ok) this.#end({ ok: true, value: gated.value, ...this.#record() });
       else this.fail({ kind: "limit", code: gated.code, message: gated.message });
       return true;
     }
-    const calls = this.#readCalls(payload);
+    const calls = this.#readCalls(body);
     if (calls === undefined) return false;
     void this.#ask(calls);
     return true;
@@ -130,23 +133,23 @@ export class ActiveRun {
 
   broke(why: "cpu" | "memory"): void {
     if (why === "cpu")
-      this.fail({ kind: "timeout", code: "LIMIT_CPU", message: `the rule computed for more than ${this.#limits.cpuMs} ms, which is the limit` });
+      this.fail({ kind: "timeout", code: "LIMIT_CPU", message: `the rule computed for more than ${this.limits.cpuMs} ms, which is the limit` });
     else
       this.fail({
         kind: "memory",
         code: "LIMIT_MEMORY",
-        message: `the rule needed more than ${this.#limits.isolateMegabytes} MB of memory, which is the limit`,
+        message: `the rule needed more than ${this.limits.isolateMegabytes} MB of memory, which is the limit`,
       });
   }
 
   outOfTime(): void {
-    const { wallMs } = this.#limits;
+    const { wallMs } = this.limits;
     this.fail({ kind: "timeout", code: "LIMIT_WALL", message: `the rule had not ended after ${wallMs} ms, waiting included, which is the limit` });
   }
 
   /** This run's code was in the child when it died. */
   killed(cause: DeathCause): void {
-    const { cpuMs, childMegabytes } = this.#limits;
+    const { cpuMs, childMegabytes } = this.limits;
     if (cause === "hung")
       this.fail({
         kind: "timeout",
@@ -164,14 +167,24 @@ export class ActiveRun {
 
   #end(completion: Completion): void {
     if (this.ended) return;
+    const settle = this.#close(completion.ok);
+    settle?.resolve(completion);
+  }
+
+  /**
+   * Lets go of all that is large. What is over may lie about in the old generation for long, and V8's small collections take what hangs on it for alive.
+   */
+  #close(isFine: boolean): Settle | undefined {
     this.ended = true;
-    clearTimeout(this.#clock);
-    this.onEnd(completion.ok);
-    this.#settle(completion);
+    this.#events.onEnd(this, isFine);
+    const settle = this.#settle;
+    this.#settle = undefined;
+    this.#input = "";
+    return settle;
   }
 
   #record(): { console: string[]; cpuMs: number; wallMs: number; calls: { call: HelperCall; answer: HelperAnswer }[] } {
-    const calls = this.#calls.flatMap(({ call, answer }) => (answer === undefined ? [] : [{ call, answer }]));
+    const calls = this.#calls.length === 0 ? [] : this.#calls.flatMap(({ call, answer }) => (answer === undefined ? [] : [{ call, answer }]));
     return { console: this.#console, cpuMs: this.#cpuMs, wallMs: performance.now() - this.#beganAt, calls };
   }
 
@@ -179,20 +192,20 @@ export class ActiveRun {
   #keepConsole(lines: readonly string[]): void {
     for (const line of lines) {
       this.#linesSeen += 1;
-      if (this.#linesSeen > this.#console.length && this.#console.length <= this.#limits.consoleLines)
-        this.#console.push(harmless(line.slice(0, this.#limits.consoleLineLength + 100)));
+      if (this.#linesSeen > this.#console.length && this.#console.length <= this.limits.consoleLines)
+        this.#console.push(harmless(line.slice(0, this.limits.consoleLineLength + 100)));
     }
   }
 
-  #readCalls(payload: string): HelperCall[] | undefined {
-    const { argumentBytes, callsAtOnce, resultDepth, resultKeys } = this.#limits;
-    const gated = parseUntrusted(payload, "calls", { bytes: 12 * 1024 * 1024 + argumentBytes, depth: resultDepth + 4, keys: 4 * resultKeys });
+  #readCalls(body: string): HelperCall[] | undefined {
+    const { argumentBytes, callsAtOnce, resultDepth, resultKeys } = this.limits;
+    const gated = parseUntrusted(body, "calls", { bytes: 12 * 1024 * 1024 + argumentBytes, depth: resultDepth + 4, keys: 4 * resultKeys });
     if (!gated.ok || !Array.isArray(gated.value) || gated.value.length === 0 || gated.value.length > callsAtOnce) return undefined;
     const calls: HelperCall[] = [];
     for (const each of gated.value as readonly Json[]) {
       const { id, name, args } = each as { id?: unknown; name?: unknown; args?: unknown };
       this.#made += 1;
-      if (id !== this.#made || typeof name !== "string" || !Array.isArray(args) || this.#made > this.#limits.calls) return undefined;
+      if (id !== this.#made || typeof name !== "string" || !Array.isArray(args) || this.#made > this.limits.calls) return undefined;
       calls.push({ id, name, args: args as Json[] });
     }
     return calls;
@@ -212,11 +225,8 @@ export class ActiveRun {
       answers = pending.length === 1 && pending[0] !== undefined ? [await pending[0]] : await Promise.all(pending);
     } catch (error) {
       if (this.ended) return;
-      this.ended = true;
-      clearTimeout(this.#clock);
       child?.send({ type: "drop", run: this.id });
-      this.onEnd(false);
-      this.#reject(error);
+      this.#close(false)?.reject(error);
       return;
     }
     // Meanwhile the run may have ended, or have been started again elsewhere, where it asks anew and is answered from the record.
@@ -238,7 +248,7 @@ export class ActiveRun {
         const answer = answers.find((each) => each.id === call.id);
         if (answer === undefined) throw new Error(`call ${call.id} (${call.name}) was not answered`);
         const text = JSON.stringify(answer);
-        entry.answer = text.length <= this.#limits.resultBytes ? answer : this.#tooLong(call);
+        entry.answer = text.length <= this.limits.resultBytes ? answer : this.#tooLong(call);
         return entry.answer === answer ? text : JSON.stringify(entry.answer);
       }),
     };
@@ -251,7 +261,7 @@ export class ActiveRun {
     return {
       id: call.id,
       ok: false,
-      error: { code: "LIMIT_ANSWER", message: `the answer of ${call.name} is larger than ${this.#limits.resultBytes} bytes, which is the limit: ask for less` },
+      error: { code: "LIMIT_ANSWER", message: `the answer of ${call.name} is larger than ${this.limits.resultBytes} bytes, which is the limit: ask for less` },
     };
   }
 }
@@ -300,14 +310,18 @@ interface Header {
   readonly stack: string;
 }
 
-const doneQuietly: Header = { state: "done", console: [], kind: "", code: "", message: "", stack: "" };
+const quietly: Readonly<Record<"done" | "calls", Header>> = {
+  done: { state: "done", console: [], kind: "", code: "", message: "", stack: "" },
+  calls: { state: "calls", console: [], kind: "", code: "", message: "", stack: "" },
+};
 
-function readHeader(text: string): Header | undefined {
+function readHeader(mark: "done" | "calls", text: string): Header | undefined {
   // What nearly every run says.
-  if (text === '{"state":"done","console":[]}') return doneQuietly;
+  if (text === "") return quietly[mark];
   try {
     const { state, console, kind = "", code = "", message = "", stack = "" } = JSON.parse(text) as Record<string, unknown>;
     if (state !== "done" && state !== "calls" && state !== "failed") return undefined;
+    if ((state === "calls") !== (mark === "calls")) return undefined;
     if (!Array.isArray(console) || !console.every((line) => typeof line === "string")) return undefined;
     if (typeof kind !== "string" || typeof code !== "string" || typeof message !== "string" || typeof stack !== "string") return undefined;
     return { state, console, kind, code, message, stack };

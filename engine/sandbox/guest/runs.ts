@@ -2,7 +2,9 @@
  * The runs inside one isolate. The child process calls `enter` with text and asks `poll` for text: no object, function or promise of the host
  * ever comes in here.
  *
- * One entry takes many runs: their pieces up to the first wait are worked one after the other, what follows a wait in the microtasks behind them all.
+ * One entry takes many runs. Each begins in a microtask of its own behind what the one before it left to be done, so that a rule that never waits is over, its result
+ * made and its objects gone before the next input is even parsed: begun all at once, 64 of them would outlive a young generation of half a megabyte.
+ *
  * They share nothing but the realm, which is frozen, and its clock and dice, which belong to one run at a time: a run of a batch that looks at those
  * after a wait spoils the batch (`poll` answers nothing), and each of its runs is then entered alone.
  */
@@ -18,13 +20,21 @@ export interface RunHost {
   call(name: string, args: readonly unknown[]): Promise<unknown>;
   /** Ends the run where it stands, with this result; nothing else of the run counts. */
   end(result: unknown): never;
+  /** Makes an error with a code, to be thrown: if nobody catches it, the run fails with this code, at the call in the rule. */
+  refusal(code: string, message: string): Error;
   /** Sets what the clock says and where the dice start. */
   pin(now: number, seed: string): void;
   readonly console: Readonly<Record<"log" | "info" | "warn" | "error" | "debug", (...values: unknown[]) => void>>;
 }
 
-/** A prelude's one function: the names that the rule finds, and the result when it has come to its end. */
-export type Prepare = (input: unknown, host: RunHost) => { readonly names: object; finish(): Finish };
+/** A prelude's one function. */
+export type Prepare = (input: unknown, host: RunHost) => Prepared;
+
+/** The names that the rule finds, and the result when it has come to its end. */
+export interface Prepared {
+  readonly names: object;
+  finish(): Finish;
+}
 
 /** A result; `wrapping` outer levels of it are the prelude's, not the rule's. */
 export interface Finish {
@@ -69,13 +79,8 @@ class Run implements Pins, RunHost {
   now = 0;
   outcome: Outcome | undefined;
   lines: string[] | undefined;
-  calls: Map<number, Call> | undefined;
-  waiting: number[] = [];
-  /** Codes of helper failures, by the error that the rule got: a rule cannot forge them. */
-  codes: WeakMap<object, string> | undefined;
-  made = 0;
-  asked = 0;
   printed = 0;
+  talk: Talk | undefined;
   readonly limits: GuestLimits;
   #seed = "";
   #dice: (() => number) | undefined;
@@ -94,9 +99,17 @@ class Run implements Pins, RunHost {
   }
 
   end(result: unknown): never {
-    close(this, () => ({ label: "the result", value: result, wrapping: 1 }));
+    close(this, { finish: () => ({ label: "the result", value: result, wrapping: 1 }) });
     // New each time: a rule may catch it, and must find nothing on it that it left there in an earlier run.
     throw new Error("the rule has ended here");
+  }
+
+  refusal(code: string, message: string): Error {
+    const error = new Error(message);
+    Object.defineProperty(error, "code", { value: code, writable: true, configurable: true, enumerable: true });
+    this.talk ??= new Talk();
+    this.talk.codes.set(error, code);
+    return error;
   }
 
   pin(now: number, seed: string): void {
@@ -112,10 +125,24 @@ class Run implements Pins, RunHost {
   }
 }
 
+/** What a run and the host say to each other. */
+class Talk {
+  readonly calls = new Map<number, Call>();
+  /** Numbers of calls that the host does not know of yet. */
+  readonly waiting: number[] = [];
+  /** Codes of helper failures, by the error that the rule got: a rule cannot forge them. */
+  readonly codes = new WeakMap<object, string>();
+  made = 0;
+  asked = 0;
+}
+
 export interface Guest {
   /** Gives the rule, which must be loaded after the realm is locked. */
   use(rule: Rule): void;
-  /** Works a piece of each run of `ids` (a list as JSON). The first `starts` of them begin; the others go on. `payload` lists their inputs and answers. */
+  /**
+   * Works a piece of each run of `ids` (a list as JSON). The first `starts` of them begin; the others go on. `payload` has a line of JSON for each: its input,
+   * or the list of its answers.
+   */
   enter(ids: string, starts: number, limits: string, payload: string): void;
   /**
    * What became of the runs that were entered, in their order: a line with a mark for each (`d` over, `c` waits for calls, `x` not here), then two
@@ -130,10 +157,12 @@ export function openGuest(prepare: Prepare): Guest {
   let rule: Rule = async () => {
     throw new Error("there is no rule");
   };
-  const runs = new Map<number, Run>();
+  /** Those that wait for answers. The others live as long as their entry only. */
+  const waiting = new Map<number, Run>();
   let knownText = "";
   let known: GuestLimits = nothing;
-  let entered: number[] = [];
+  let ids: readonly number[] = [];
+  let entered: (Run | undefined)[] = [];
   let isSpoilt = false;
   const nobody: Pins = {
     get now(): number {
@@ -147,58 +176,72 @@ export function openGuest(prepare: Prepare): Guest {
   };
   let current: Pins = nobody;
   lockDown(() => current);
+  const soon = Promise.resolve();
 
   return {
     use(loaded) {
       rule = loaded;
     },
-    enter(ids, starts, limits, payload) {
+    enter(idsText, starts, limits, payload) {
       if (limits !== knownText) {
         known = JSON.parse(limits) as GuestLimits;
         knownText = limits;
       }
       isSpoilt = false;
-      entered = JSON.parse(ids) as number[];
-      const given = JSON.parse(payload) as unknown[];
-      for (let index = 0; index < entered.length; index += 1) {
-        // Three lists of one length.
-        const id = entered[index] as number;
-        if (index < starts) {
-          const run = new Run(known);
-          runs.set(id, run);
+      ids = JSON.parse(idsText) as number[];
+      entered = [];
+      const those = entered;
+      const most = ids.length;
+      let index = 0;
+      let at = 0;
+      const next = (): void => {
+        // Left over from an entry that was broken off.
+        if (those !== entered) return;
+        const end = payload.indexOf("\n", at);
+        const line = payload.slice(at, end === -1 ? undefined : end);
+        at = end + 1;
+        const isStart = index < starts;
+        const run = isStart ? new Run(known) : waiting.get(ids[index] ?? 0);
+        those[index] = run;
+        index += 1;
+        if (run !== undefined) {
           current = run;
-          begin(run, prepare, rule, given[index]);
-        } else {
-          const run = runs.get(id);
-          if (run === undefined) continue;
-          current = run;
-          settle(run, given[index] as Answer[]);
+          if (isStart) begin(run, prepare, rule, line);
+          else settle(run, JSON.parse(line) as Answer[]);
+          if (most > 1) current = nobody;
         }
-      }
-      if (entered.length > 1) current = nobody;
+        if (index < most) void soon.then(next);
+      };
+      next();
     },
     poll() {
-      if (isSpoilt) return "";
+      // Nobody may be forgotten: should one not have begun, all are entered alone.
+      if (isSpoilt || entered.length < ids.length) return "";
       let marks = "";
       let text = "";
-      for (const id of entered) {
-        const run = runs.get(id);
+      for (let index = 0; index < ids.length; index += 1) {
+        const run = entered[index];
+        // Two lists of one length.
+        const id = ids[index] as number;
         if (run === undefined) {
           marks += "x";
           text += "\n\n";
           continue;
         }
         text += report(run);
-        if (run.outcome === undefined) marks += "c";
-        else {
+        if (run.outcome === undefined) {
+          marks += "c";
+          waiting.set(id, run);
+        } else {
           marks += "d";
-          runs.delete(id);
+          waiting.delete(id);
         }
       }
+      entered = [];
       return marks + text;
     },
     drop(id) {
-      runs.delete(id);
+      waiting.delete(id);
     },
   };
 }
@@ -210,18 +253,18 @@ type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
 
-function begin(run: Run, prepare: Prepare, rule: Rule, input: unknown): void {
-  const prepared = prepare(input, run);
+function begin(run: Run, prepare: Prepare, rule: Rule, input: string): void {
+  const prepared = prepare(JSON.parse(input), run);
   rule(prepared.names).then(
-    () => close(run, () => prepared.finish()),
+    () => close(run, prepared),
     (thrown: unknown) => fail(run, thrown),
   );
 }
 
-function close(run: Run, finish: () => Finish): void {
+function close(run: Run, prepared: Pick<Prepared, "finish">): void {
   if (run.outcome !== undefined) return;
   try {
-    const { label, value, wrapping } = finish();
+    const { label, value, wrapping } = prepared.finish();
     run.outcome = { state: "done", text: encode(value, label, run.limits.result, wrapping) };
   } catch (thrown) {
     fail(run, thrown);
@@ -236,7 +279,7 @@ function fail(run: Run, thrown: unknown): void {
     return;
   }
   const described: ThrownError = describeThrown(thrown);
-  const code = (typeof thrown === "object" && thrown !== null ? run.codes?.get(thrown) : undefined) ?? "RULE_ERROR";
+  const code = (typeof thrown === "object" && thrown !== null ? run.talk?.codes.get(thrown) : undefined) ?? "RULE_ERROR";
   run.outcome = { state: "failed", kind: "user", code, message: described.message, stack: described.stack };
 }
 
@@ -252,19 +295,19 @@ const mostArguments = 16;
 function ask(run: Run, name: string, args: readonly unknown[]): Promise<unknown> {
   // What runs on after the end, in a promise nobody awaited, gets no answer any more.
   if (run.outcome !== undefined) return new Promise(() => {});
-  if (run.made >= run.limits.calls) exceed(run, "LIMIT_CALLS", `the rule made more than ${run.limits.calls} helper calls, which is the limit`);
+  run.talk ??= new Talk();
+  const { talk } = run;
+  if (talk.made >= run.limits.calls) exceed(run, "LIMIT_CALLS", `the rule made more than ${run.limits.calls} helper calls, which is the limit`);
   if (args.length > mostArguments) exceed(run, "LIMIT_ARGUMENT", `${name} was called with more than ${mostArguments} arguments, which is the limit`);
   const encoded: string[] = [];
   for (let index = 0; index < args.length; index += 1) encoded[index] = encodeArgument(run, name, args[index], index);
-  run.made += 1;
-  const id = run.made;
+  talk.made += 1;
+  const id = talk.made;
   const trace: { stack?: string } = {};
   Error.captureStackTrace(trace);
-  run.calls ??= new Map();
-  const { calls } = run;
   return new Promise((resolve, reject) => {
-    calls.set(id, { text: `{"id":${id},"name":${JSON.stringify(name)},"args":[${encoded.join()}]}`, resolve, reject, trace });
-    run.waiting.push(id);
+    talk.calls.set(id, { text: `{"id":${id},"name":${JSON.stringify(name)},"args":[${encoded.join()}]}`, resolve, reject, trace });
+    talk.waiting.push(id);
   });
 }
 
@@ -279,48 +322,49 @@ function encodeArgument(run: Run, name: string, value: unknown, index: number): 
 }
 
 function settle(run: Run, answers: readonly Answer[]): void {
+  const { talk } = run;
+  if (talk === undefined) return;
   for (const answer of answers) {
-    const call = run.calls?.get(answer.id);
+    const call = talk.calls.get(answer.id);
     if (call === undefined) continue;
-    run.calls?.delete(answer.id);
-    run.asked -= 1;
+    talk.calls.delete(answer.id);
+    talk.asked -= 1;
     if (run.outcome !== undefined) continue;
     if (answer.ok) call.resolve(answer.value);
-    else call.reject(helperError(run, call, answer.error));
+    else call.reject(helperError(talk, call, answer.error));
   }
 }
 
-function helperError(run: Run, call: Call, answer: { readonly code: string; readonly message: string }): Error {
+function helperError(talk: Talk, call: Call, answer: { readonly code: string; readonly message: string }): Error {
   const error = new Error(answer.message);
   const frames = call.trace.stack ?? "";
   Object.defineProperty(error, "stack", { value: `Error: ${answer.message}${frames.slice(frames.indexOf("\n"))}`, writable: true, configurable: true });
   Object.defineProperty(error, "code", { value: answer.code, writable: true, configurable: true, enumerable: true });
-  run.codes ??= new WeakMap();
-  run.codes.set(error, answer.code);
+  talk.codes.set(error, answer.code);
   return error;
 }
 
-/** Two lines, each with its line feed in front: the header and what it is about. Neither text holds one itself: both are JSON. */
+/**
+ * Two lines, each with its line feed in front: the header and what it is about. Neither text holds one itself: both are JSON. The header is left out when it
+ * would say no more than the mark.
+ */
 function report(run: Run): string {
-  const { outcome, lines } = run;
+  const { outcome, lines, talk } = run;
   run.lines = undefined;
-  if (outcome?.state === "done") return `\n${lines === undefined ? doneQuietly : headerOf({ state: "done" }, lines)}\n${outcome.text}`;
+  if (outcome?.state === "done") return `\n${lines === undefined ? "" : headerOf({ state: "done" }, lines)}\n${outcome.text}`;
   if (outcome?.state === "failed") return `\n${headerOf(outcome, lines)}\n`;
   let texts = "";
-  while (run.waiting.length > 0 && run.asked < run.limits.callsAtOnce) {
-    const id = run.waiting.shift();
-    const call = id === undefined ? undefined : run.calls?.get(id);
+  while (talk !== undefined && talk.waiting.length > 0 && talk.asked < run.limits.callsAtOnce) {
+    const id = talk.waiting.shift();
+    const call = id === undefined ? undefined : talk.calls.get(id);
     if (call === undefined) continue;
-    run.asked += 1;
+    talk.asked += 1;
     texts += texts === "" ? call.text : `,${call.text}`;
   }
-  if (run.asked > 0) return `\n${lines === undefined ? callsQuietly : headerOf({ state: "calls" }, lines)}\n[${texts}]`;
+  if (talk !== undefined && talk.asked > 0) return `\n${lines === undefined ? "" : headerOf({ state: "calls" }, lines)}\n[${texts}]`;
   run.outcome = { state: "failed", kind: "user", code: "STUCK", message: "the rule waits for a promise that nothing can settle", stack: "" };
   return `\n${headerOf(run.outcome, lines)}\n`;
 }
-
-const doneQuietly = '{"state":"done","console":[]}';
-const callsQuietly = '{"state":"calls","console":[]}';
 
 function headerOf(outcome: object, lines: readonly string[] = []): string {
   return JSON.stringify({ ...outcome, console: lines });
