@@ -1,12 +1,16 @@
 import { resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { applyCommand } from "./command/apply.ts";
 import { addRuleCommands } from "./command/rule-commands.ts";
 import { runnerCommand } from "./command/runner.ts";
 import { serveCommand } from "./command/serve.ts";
+import { signInCommand } from "./command/sign-in.ts";
+import { simulateCommand } from "./command/simulate.ts";
 import { startCommand } from "./command/start.ts";
 import { tokenCommand } from "./command/token.ts";
+import { type SimulatedPlatform, simulatedPlatforms } from "./demo/simulate.ts";
+import { type Role, roles } from "./store/schema.ts";
 
 const program = new Command("isobridge")
   .description("Keeps records in step between Salesforce, ServiceNow and other trackers.")
@@ -16,6 +20,12 @@ const program = new Command("isobridge")
 function port(text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535; 0 takes a free one.");
+  return number;
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 1_000_000) throw new InvalidArgumentError("A number of records is a whole number up to 1 000 000.");
   return number;
 }
 
@@ -69,9 +79,33 @@ program
   .command("token")
   .description("make an API token and print it; one of the same name stops working")
   .option("--name <name>", "what the token is for", "operator")
+  .addOption(new Option("--role <role>", "what it may do").choices(roles).default("admin"))
   .option("--data <folder>", "the node's data folder", dataFolder(".isobridge/node"))
-  .action(async (options: { name: string; data: string }) => {
-    await tokenCommand({ name: options.name, folder: resolve(options.data), ...environment });
+  .action(async (options: { name: string; role: Role; data: string }) => {
+    await tokenCommand({ name: options.name, role: options.role, folder: resolve(options.data), ...environment });
+  });
+
+program
+  .command("sign-in")
+  .description("sign in to an instance with a browser, where its auth is web-server; prints the address to open")
+  .argument("<instance>", "the instance's name")
+  .option("--node <url>", "where a browser reaches the node", "http://127.0.0.1:8480")
+  .option("--data <folder>", "the node's data folder", dataFolder(".isobridge/node"))
+  .action(async (instance: string, options: { node: string; data: string }) => {
+    await signInCommand({ instance, node: options.node, folder: resolve(options.data), ...environment });
+  });
+
+program
+  .command("simulate")
+  .description("run a simulated platform by itself, to try rules and clients against")
+  .addArgument(new Argument("<platform>", "which one").choices(simulatedPlatforms))
+  .option("--port <port>", "port to listen on; 0 takes a free one", port, 0)
+  .option("--host <address>", "address to listen on", "127.0.0.1")
+  .option("--data <folder>", "keep its records here; without it they end with the process")
+  .option("--records <n>", "cases or incidents to begin with, where there are none", count, 0)
+  .action(async (platform: SimulatedPlatform, options: { port: number; host: string; data?: string; records: number }) => {
+    const folder = options.data === undefined ? undefined : resolve(options.data);
+    await simulateCommand({ platform, host: options.host, port: options.port, folder, records: options.records });
   });
 
 addRuleCommands(program, { data: dataFolder(".isobridge/node"), ...environment });

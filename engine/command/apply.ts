@@ -29,5 +29,6 @@ function planText(plan: Plan, dryRun: boolean): string {
   const lines = plan.steps.map((step) => `  ${step.action.padEnd(8)} ${step.what}: ${step.detail}`);
   const head = plan.steps.length === 0 ? "Nothing to do: the node is as the file says." : dryRun ? "This would be done:" : "Done:";
   const rest = plan.leftAlone.map((what) => `  The file does not name ${what}; it is left as it is.`);
-  return `${[head, ...lines, ...rest].join("\n")}\n`;
+  const waiting = plan.waiting.map((what) => `  Not yet: ${what}.`);
+  return `${[head, ...lines, ...rest, ...waiting].join("\n")}\n`;
 }

@@ -1,10 +1,13 @@
+import { join } from "node:path";
 import { RuleCompiler } from "../rules/compile.ts";
 import { ruleDeclarations } from "../rules/declarations.ts";
-import { type RuleFile, readRuleFile, type SideFolder, sidesIn } from "../rules/samples/rule-folder.ts";
-import { diagnosticInWords } from "../rules/samples/run-rule.ts";
-import { type CheckedFile, checkFiles } from "./checked-rules.ts";
+import { diagnosticInWords } from "../rules/diagnostic-words.ts";
+import { librariesIn, type RuleFile, readRuleFile, type SideFolder, sidesIn } from "../rules/samples/rule-folder.ts";
+import { runSettings } from "../store/configuration.ts";
+import { type CheckedFile, type CheckedLibrary, checkFiles, checkUnused, readRules } from "./checked-rules.ts";
 import { exitCodes, type Report } from "./rule-command.ts";
 import { liveSchemas, matchSides, type NodeChoice, sidesByName, withNode } from "./rules-of-node.ts";
+import { tablesOfSide } from "./tables-of-side.ts";
 
 export interface CheckOptions {
   readonly folder: string;
@@ -19,15 +22,23 @@ export async function checkCommand({ folder, live }: CheckOptions): Promise<Repo
   const compiler = await RuleCompiler.start();
   try {
     const checked = await checkFiles(compiler, rules);
+    const libraries = await librariesIn(folder);
+    const unused = await checkUnused(compiler, libraries, checked);
     const wrong = checked.filter(({ compilation }) => !compilation.ok).length;
+    const wrongLibraries = unused.filter(({ compilation }) => !compilation.ok).length;
+    const shared =
+      Object.keys(libraries).length === 0 ? "" : ` and ${Object.keys(libraries).length === 1 ? "one library" : `${Object.keys(libraries).length} libraries`}`;
     const summary =
-      wrong === 0
-        ? `${count(checked.length, "rule")} checked, nothing wrong.`
-        : `${count(wrong, "rule")} of ${checked.length} ${wrong === 1 ? "does" : "do"} not check.`;
+      wrong + wrongLibraries === 0
+        ? `${count(checked.length, "rule")}${shared} checked, nothing wrong.`
+        : [
+            ...(wrong === 0 ? [] : [`${count(wrong, "rule")} of ${checked.length} ${wrong === 1 ? "does" : "do"} not check.`]),
+            ...(wrongLibraries === 0 ? [] : [`${wrongLibraries === 1 ? "A library" : `${wrongLibraries} libraries`} that no rule uses would not check.`]),
+          ].join(" ");
     return {
-      exitCode: wrong === 0 ? exitCodes.fine : exitCodes.refused,
-      lines: [...diagnosticLines(checked), ...untypedLines(checked), summary],
-      document: { rules: checked.map(checkDocument) },
+      exitCode: wrong + wrongLibraries === 0 ? exitCodes.fine : exitCodes.refused,
+      lines: [...diagnosticLines(checked), ...libraryLines(folder, unused), ...untypedLines(checked), summary],
+      document: { rules: checked.map(checkDocument), libraries: unused.map((each) => libraryDocument(folder, each)) },
     };
   } finally {
     await compiler.close();
@@ -35,7 +46,7 @@ export async function checkCommand({ folder, live }: CheckOptions): Promise<Repo
 }
 
 async function readAll(sides: readonly SideFolder[]): Promise<RuleFile[]> {
-  return await Promise.all(sides.flatMap((side) => side.rules).map(async ({ path }) => await readRuleFile(path)));
+  return (await Promise.all(sides.map(readRules))).flat();
 }
 
 async function readLive(sides: readonly SideFolder[], choice: NodeChoice): Promise<RuleFile[]> {
@@ -43,8 +54,9 @@ async function readLive(sides: readonly SideFolder[], choice: NodeChoice): Promi
     const rules: RuleFile[] = [];
     for (const { row, ...side } of matchSides(await sidesByName(node), sides)) {
       const schemas = await liveSchemas(node, row);
+      const tables = { ...(await runSettings(node.db, row.id)).mappings, ...(await tablesOfSide(side.path)) };
       for (const { path, direction } of side.rules)
-        rules.push({ ...(await readRuleFile(path)), declarations: ruleDeclarations(direction, schemas), typed: true });
+        rules.push({ ...(await readRuleFile(path)), declarations: ruleDeclarations(direction, schemas, tables), typed: true });
     }
     return rules;
   });
@@ -52,7 +64,22 @@ async function readLive(sides: readonly SideFolder[], choice: NodeChoice): Promi
 
 /** `file:line:column: message (code)`, as editors and CI systems read it. */
 export function diagnosticLines(checked: readonly CheckedFile[]): string[] {
-  return checked.flatMap(({ rule, compilation }) => (compilation.ok ? [] : compilation.diagnostics.map((each) => diagnosticInWords(rule.path, each))));
+  const lines = checked.flatMap(({ rule, compilation }) =>
+    compilation.ok ? [] : compilation.diagnostics.map((each) => diagnosticInWords(rule.path, each, (name) => rule.libraryPath(name))),
+  );
+  // What is wrong in a library is found by each rule that uses it.
+  return [...new Set(lines)];
+}
+
+export function libraryLines(folder: string, libraries: readonly CheckedLibrary[]): string[] {
+  const path = (name: string): string => join(folder, `${name}.ts`);
+  return libraries.flatMap(({ name, compilation }) =>
+    compilation.ok ? [] : compilation.diagnostics.map((each) => diagnosticInWords(path(`lib/${name}`), each, path)),
+  );
+}
+
+export function libraryDocument(folder: string, { name, compilation }: CheckedLibrary): object {
+  return { file: join(folder, "lib", `${name}.ts`), diagnostics: compilation.ok ? [] : compilation.diagnostics };
 }
 
 export function untypedLines(checked: readonly CheckedFile[]): string[] {

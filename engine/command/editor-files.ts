@@ -10,8 +10,9 @@ export function editorFiles(): [name: string, text: string][] {
     `tsconfig.${direction}.json`,
     json({
       // `composite` is what a referenced project has to have.
-      compilerOptions: { ...ruleCompilerOptions, composite: true, tsBuildInfoFile: `types/${direction}.tsbuildinfo` },
+      compilerOptions: { ...ruleCompilerOptions, composite: true, tsBuildInfoFile: `types/${direction}.tsbuildinfo`, paths: { "lib/*": ["../../lib/*.ts"] } },
       files: [`${direction}.ts`, `types/${direction}.d.ts`],
+      include: ["../../lib/*.ts"],
     }),
   ]);
   return [["tsconfig.json", json({ files: [], references: directions.map((direction) => ({ path: `./tsconfig.${direction}.json` })) })], ...projects];

@@ -5,12 +5,13 @@ import { type Direction, ruleDeclarations } from "../rules/declarations.ts";
 import { directions, mappingsPath, typesPath } from "../rules/samples/rule-folder.ts";
 import type { OpenNode } from "../server/node.ts";
 import { runSettings, type SideRow } from "../store/configuration.ts";
+import { activeLibraries, libraryVersions } from "../store/libraries.ts";
 import { activeSource } from "../store/rule-versions.ts";
 import { editorFiles } from "./editor-files.ts";
 import { recordedSamples } from "./recorded-samples.ts";
 import { exitCodes, type Report } from "./rule-command.ts";
 import { liveSchemas, type NodeChoice, sidesByName, withNode } from "./rules-of-node.ts";
-import { readBasis, versionsOf, writeBasis } from "./version-basis.ts";
+import { readBasis, type VersionText, versionsOf, writeBasis } from "./version-basis.ts";
 
 export interface PullOptions {
   readonly folder: string;
@@ -21,28 +22,33 @@ export interface PullOptions {
   readonly samples: number;
 }
 
-interface PulledRule {
+interface PulledText {
   readonly file: string;
   readonly version: number;
   readonly what: "new" | "same" | "updated" | "replaced" | "kept" | "conflict";
   readonly why: string;
 }
 
-/** Fetches the rules that run on a node, with the types of their instances, into a folder. */
+/** Fetches the rules that run on a node and the libraries that they share, with the types of their instances, into a folder. */
 export async function pullCommand({ folder, node: choice, force, samples }: PullOptions): Promise<Report> {
   return await withNode(choice, async (node) => {
-    const rules: PulledRule[] = [];
+    const rules: PulledText[] = [];
+    const libraries: PulledText[] = [];
+    for (const active of await activeLibraries(node.db)) {
+      const place = { folder: join(folder, "lib"), name: active.library };
+      libraries.push(await pullText(place, active, async () => await libraryVersions(node.db, active.library), force));
+    }
     const written: string[] = [];
     const notes: string[] = [];
     for (const side of (await sidesByName(node)).values()) {
       const path = join(folder, side.connectionName, side.name);
       const schemas = await liveSchemas(node, side);
+      const { mappings } = await runSettings(node.db, side.id);
       for (const direction of directions) {
-        await write(typesPath(path, direction), ruleDeclarations(direction, schemas));
+        await write(typesPath(path, direction), ruleDeclarations(direction, schemas, mappings));
         const pulled = await pullRule(node, side, path, direction, force);
         if (pulled !== undefined) rules.push(pulled);
       }
-      const { mappings } = await runSettings(node.db, side.id);
       await write(mappingsPath(path), `${JSON.stringify(mappings, null, 2)}\n`);
       for (const [name, text] of editorFiles()) await writeMissing(join(path, name), text, force);
       if (samples === 0) continue;
@@ -52,33 +58,44 @@ export async function pullCommand({ folder, node: choice, force, samples }: Pull
         notes.push(...recorded.notes);
       }
     }
-    return report(folder, rules, written, notes);
+    return report(folder, { rules, libraries }, written, notes);
   });
 }
 
-async function pullRule(node: OpenNode, side: SideRow, folder: string, direction: Direction, force: boolean): Promise<PulledRule | undefined> {
+async function pullRule(node: OpenNode, side: SideRow, folder: string, direction: Direction, force: boolean): Promise<PulledText | undefined> {
   const active = await activeSource(node.db, side.id, direction);
   if (active === undefined) return undefined;
-  const file = join(folder, `${direction}.ts`);
+  return await pullText({ folder, name: direction }, active, async () => await versionsOf(node.db, side, direction), force);
+}
+
+/** Takes the text that is active on the node into its file, unless the file was changed here. */
+async function pullText(
+  { folder, name }: { readonly folder: string; readonly name: string },
+  active: { readonly number: number; readonly source: string },
+  versionsOfText: () => Promise<readonly VersionText[]>,
+  force: boolean,
+): Promise<PulledText> {
+  const file = join(folder, `${name}.ts`);
   const present = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
-  const take = async (what: PulledRule["what"], why: string): Promise<PulledRule> => {
+  const take = async (what: PulledText["what"], why: string): Promise<PulledText> => {
     await write(file, active.source);
-    await writeBasis(folder, direction, active.number);
+    await writeBasis(folder, name, active.number);
     return { file, version: active.number, what, why };
   };
   if (present === undefined) return await take("new", `version ${active.number}`);
   if (sameText(present, active.source)) {
-    await writeBasis(folder, direction, active.number);
+    await writeBasis(folder, name, active.number);
     return { file, version: active.number, what: "same", why: `is version ${active.number}, which the node runs` };
   }
-  const versions = await versionsOf(node.db, side, direction);
+  const versions = await versionsOfText();
   const known = versions.find(({ source }) => sameText(source, present));
   if (known !== undefined) return await take("updated", `was version ${known.number}, is version ${active.number} now`);
   if (force) return await take("replaced", `was changed here; is version ${active.number} now`);
-  if ((await readBasis(folder, direction)) === active.number) {
+  const basis = await readBasis(folder, name);
+  if (basis === active.number || versions.find(({ number }) => number === basis)?.source === active.source) {
     return { file, version: active.number, what: "kept", why: `was changed here and stays; the node runs version ${active.number}, which it is based on` };
   }
   const now = versions.find(({ number }) => number === active.number);
@@ -106,11 +123,16 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-function report(folder: string, rules: readonly PulledRule[], samples: readonly string[], notes: readonly string[]): Report {
-  const conflicts = rules.filter(({ what }) => what === "conflict").length;
-  const lines = rules.map(({ file, what, why }) => `${what.padEnd(8)}  ${file} ${why}`);
+interface Pulled {
+  readonly rules: readonly PulledText[];
+  readonly libraries: readonly PulledText[];
+}
+
+function report(folder: string, { rules, libraries }: Pulled, samples: readonly string[], notes: readonly string[]): Report {
+  const conflicts = [...libraries, ...rules].filter(({ what }) => what === "conflict").length;
+  const lines = [...libraries, ...rules].map(({ file, what, why }) => `${what.padEnd(8)}  ${file} ${why}`);
   lines.push(...samples.map((path) => `sample    ${path}`), ...notes);
   if (rules.length === 0) lines.push("The node has no rules: it has no connections yet.");
   else if (conflicts === 0) lines.push(`Next: isobridge check ${folder}`);
-  return { exitCode: conflicts === 0 ? exitCodes.fine : exitCodes.refused, lines, document: { rules, samples, notes } };
+  return { exitCode: conflicts === 0 ? exitCodes.fine : exitCodes.refused, lines, document: { rules, libraries, samples, notes } };
 }

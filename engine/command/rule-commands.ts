@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { checkCommand } from "./check.ts";
 import { publishCommand } from "./publish.ts";
 import { pullCommand } from "./pull.ts";
+import { recipesCommand } from "./recipes.ts";
 import { exitCodes, ruleCommand } from "./rule-command.ts";
 import type { NodeChoice } from "./rules-of-node.ts";
 import { testCommand } from "./test.ts";
@@ -12,7 +13,7 @@ interface Common {
   readonly json?: boolean;
 }
 
-/** The four commands for rules that are kept in a folder. */
+/** The commands for rules that are kept in a folder. */
 export function addRuleCommands(program: Command, node: NodeChoice): void {
   const add = (name: string, description: string): Command =>
     program
@@ -32,6 +33,21 @@ export function addRuleCommands(program: Command, node: NodeChoice): void {
         options.json === true,
         async () => await pullCommand({ folder, node: nodeAt(options), samples: options.samples, force: options.force === true }),
       );
+    });
+
+  program
+    .command("recipes")
+    .description("list the cookbook, show one recipe, or copy it into a folder of rules")
+    .argument("[name]", "the recipe")
+    .option("--from <connection/side>", "the side that sends")
+    .option("--to <connection/side>", "the side that receives")
+    .option("--folder <folder>", "the folder of the rules", "rules")
+    .option("--force", "replace rules and samples that are there")
+    .option("--json", "print one JSON document")
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.fine : exitCodes.misuse))
+    .action(async (name: string | undefined, options: { from?: string; to?: string; folder: string; force?: boolean; json?: boolean }) => {
+      const { from, to, folder, force } = options;
+      await ruleCommand(options.json === true, async () => await recipesCommand({ name, from, to, folder, force: force === true }));
     });
 
   withData(add("check", "check the rules of a folder against the pulled types"))

@@ -212,7 +212,7 @@ describe("isobridge check", () => {
       /^rules\/support\/SN\/outgoing\.ts:\d+:\d+: Property 'short_descripton' does not exist .* Did you mean 'short_description'\?.* \(TS2551\)$/m,
     );
     const { rules, ...rest } = JSON.parse((await isobridge("check", "--json")).out);
-    expect(rest).toEqual({ ok: false, exitCode: 1 });
+    expect(rest).toEqual({ ok: false, exitCode: 1, libraries: [] });
     expect(rules.find((rule: { file: string }) => rule.file.endsWith("SN/outgoing.ts")).diagnostics[0]).toMatchObject({
       code: "TS2551",
       suggestion: "short_description",

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { RuleCompiler } from "../rules/compile.ts";
 import { startRuleSandbox } from "../rules/rule-sandbox.ts";
-import { readRuleFile, sidesIn, surroundingsOf } from "../rules/samples/rule-folder.ts";
+import { librariesIn, sidesIn, surroundingsOf } from "../rules/samples/rule-folder.ts";
 import type { Surroundings } from "../rules/samples/sample.ts";
-import { checkDocument, count, diagnosticLines, untypedLines } from "./check.ts";
-import { type CheckedFile, checkFiles } from "./checked-rules.ts";
+import { checkDocument, count, diagnosticLines, libraryDocument, libraryLines, untypedLines } from "./check.ts";
+import { type CheckedFile, type CheckedLibrary, checkFiles, checkUnused, readRules } from "./checked-rules.ts";
 import { exitCodes, type Report } from "./rule-command.ts";
 import { tablesOfSide } from "./tables-of-side.ts";
 import { readSamples, sampleDocument, sampleLines, type TestedSample, testSamples } from "./tested-samples.ts";
@@ -26,12 +26,13 @@ export async function testCommand({ folder, filter, update }: TestOptions): Prom
     const checked: CheckedFile[] = [];
     const tested: TestedSample[] = [];
     for (const { side, samples } of read) {
-      const rules = await checkFiles(compiler, await Promise.all(side.rules.map(async ({ path }) => await readRuleFile(path))));
+      const rules = await checkFiles(compiler, await readRules(side));
       checked.push(...rules);
       tested.push(...(await testSamples(sandbox, side, rules, samples, await surroundings(side.path))));
     }
     const updated = update ? await updateAll(tested) : [];
-    return report(checked, tested, updated, update);
+    const unused = await checkUnused(compiler, await librariesIn(folder), checked);
+    return report({ checked, unused, folder }, tested, updated, update);
   } finally {
     await Promise.all([compiler.close(), sandbox.close()]);
   }
@@ -40,15 +41,22 @@ export async function testCommand({ folder, filter, update }: TestOptions): Prom
 /** Tables that stand in the folder come before those that the node had at the last pull. */
 async function surroundings(side: string): Promise<Surroundings> {
   const { connection, mappings } = await surroundingsOf(side);
-  return { connection, mappings: { ...mappings, ...(await tablesOfSide(side)) } };
+  return { connection, mappings: (await tablesOfSide(side)) ?? mappings };
 }
 
-function report(checked: readonly CheckedFile[], tested: readonly TestedSample[], updated: readonly string[], update: boolean): Report {
+interface Checked {
+  readonly checked: readonly CheckedFile[];
+  readonly unused: readonly CheckedLibrary[];
+  readonly folder: string;
+}
+
+function report({ checked, unused, folder }: Checked, tested: readonly TestedSample[], updated: readonly string[], update: boolean): Report {
   const wrong = checked.filter(({ compilation }) => !compilation.ok).length;
+  const wrongLibraries = unused.filter(({ compilation }) => !compilation.ok).length;
   const failed = tested.filter(({ passed }) => !passed);
   const left = failed.filter(({ path }) => !updated.includes(path));
   const bySide = Map.groupBy(tested, ({ side }) => side);
-  const lines = [...diagnosticLines(checked), ...untypedLines(checked)];
+  const lines = [...diagnosticLines(checked), ...libraryLines(folder, unused), ...untypedLines(checked)];
   for (const [side, samples] of bySide) lines.push(side, ...samples.flatMap((sample) => sampleLines(sample, updated.includes(sample.path))));
   if (tested.length === 0)
     lines.push("No samples. Write one into samples/<name>.json beside the rules, or fetch recorded runs with `isobridge pull --samples 5`.");
@@ -60,9 +68,14 @@ function report(checked: readonly CheckedFile[], tested: readonly TestedSample[]
     ].join(", "),
   );
   return {
-    exitCode: wrong === 0 && left.length === 0 ? exitCodes.fine : exitCodes.refused,
+    exitCode: wrong + wrongLibraries === 0 && left.length === 0 ? exitCodes.fine : exitCodes.refused,
     lines,
-    document: { rules: checked.map(checkDocument), samples: tested.map(sampleDocument), updated },
+    document: {
+      rules: checked.map(checkDocument),
+      libraries: unused.map((each) => libraryDocument(folder, each)),
+      samples: tested.map(sampleDocument),
+      updated,
+    },
   };
 }
 

@@ -7,31 +7,31 @@ import type { Db } from "../store/database.ts";
 import { rulePage, ruleVersion } from "../store/lists.ts";
 
 /**
- * Which version of the node the files of a side are based on: `types/versions.json`. It tells a file that was changed here from one that
- * somebody else published over.
+ * Which version of the node a file is based on: `types/versions.json` in the folder of the side, or in `lib`, by the file's name without `.ts`. It tells a
+ * file that was changed here from one that somebody else published over.
  */
-export async function readBasis(side: string, direction: Direction): Promise<number | undefined> {
-  return (await readAll(side))[direction];
+export async function readBasis(folder: string, name: string): Promise<number | undefined> {
+  return (await readAll(folder))[name];
 }
 
-export async function writeBasis(side: string, direction: Direction, number: number): Promise<void> {
-  const path = pathIn(side);
+export async function writeBasis(folder: string, name: string, number: number): Promise<void> {
+  const path = pathIn(folder);
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, `${JSON.stringify({ ...(await readAll(side)), [direction]: number }, null, 2)}\n`);
+  await writeFile(path, `${JSON.stringify({ ...(await readAll(folder)), [name]: number }, null, 2)}\n`);
 }
 
-const basis = z.object({ outgoing: z.int().optional(), incoming: z.int().optional() });
+const basis = z.record(z.string(), z.int());
 
-async function readAll(side: string): Promise<z.infer<typeof basis>> {
+async function readAll(folder: string): Promise<z.infer<typeof basis>> {
   // Nothing, or nothing usable, there: nothing is known of the files.
-  return await readFile(pathIn(side), "utf8").then(
+  return await readFile(pathIn(folder), "utf8").then(
     (text) => basis.parse(JSON.parse(text)),
     () => ({}),
   );
 }
 
-function pathIn(side: string): string {
-  return join(side, "types", "versions.json");
+function pathIn(folder: string): string {
+  return join(folder, "types", "versions.json");
 }
 
 export interface VersionText {
@@ -57,4 +57,19 @@ export async function versionsOf(db: Db, side: SideRow, direction: Direction): P
     if (next === null) return found;
     after = next;
   }
+}
+
+/** Says that a file is based on another version than the one that is active; undefined when it is not, or when both have the same text. */
+export async function runOver(
+  file: { readonly path: string; readonly folder: string; readonly name: string },
+  active: number | undefined,
+  versions: () => Promise<readonly VersionText[]>,
+): Promise<string | undefined> {
+  const number = await readBasis(file.folder, file.name);
+  if (number === undefined || active === undefined || number === active) return undefined;
+  const all = await versions();
+  const now = all.find((version) => version.number === active);
+  // A library was published: its rules have a new version, but the same text.
+  if (now !== undefined && now.source === all.find((version) => version.number === number)?.source) return undefined;
+  return `${file.path}: is based on version ${number}, but the node runs version ${active}${now === undefined ? "" : ` (${now.author}: ${now.note})`}.`;
 }

@@ -1,15 +1,17 @@
 import type { Connector } from "../../connectors/connector.ts";
 import { platforms } from "../../connectors/platforms.ts";
 import { sameJson } from "../replica/canonical.ts";
-import { saveConnection, saveInstance, saveRedaction, saveSide, saveTrigger } from "../store/configuration.ts";
+import { saveAllowedWrites, saveConnection, saveInstance, saveRedaction, saveSide, saveTrigger } from "../store/configuration.ts";
 import type { Tx } from "../store/database.ts";
 import { saveMappings } from "../store/mappings.ts";
 import type { InstanceId } from "../store/schema.ts";
 import type { Vault } from "../store/secrets.ts";
+import { type IsOtherwiseChanged, publishLibraries } from "../sync/libraries.ts";
 import { publish } from "../sync/publish.ts";
 import { type Configuration, ConfigurationError, type InstanceEntry } from "./file.ts";
-import { type ApplyMeans, loadPresent, type Plan, type PlanStep, type Present, trySignIn, type Wanted } from "./plan.ts";
+import { type ApplyMeans, awaitsSignIn, loadKept, loadPresent, type Plan, type PlanStep, type Present, trySignIn, type Wanted } from "./plan.ts";
 import { type ConnectionPlan, planConnection } from "./plan-connection.ts";
+import { planLibraries, readLibraries } from "./plan-libraries.ts";
 import { resolveSecrets } from "./secrets.ts";
 
 /**
@@ -26,24 +28,51 @@ export async function applyConfiguration(
   const present = await loadPresent(means.db);
   const connectors = new Map<string, Connector>();
   try {
-    const wanted: Wanted = { configuration, secrets, connectors, problems: [] };
+    const libraries = await readLibraries(means.db, configuration);
+    const wanted: Wanted = { configuration, secrets, kept: await loadKept(means), connectors, libraries, problems: [] };
     const instances = planInstances(means, present, wanted, await present.fingerprints());
     await Promise.all(instances.filter((plan) => plan.change !== undefined).map(async ({ entry }) => await trySignIn(wanted, entry)));
     // What follows would only repeat that an instance cannot be reached.
     if (wanted.problems.length > 0) throw new ConfigurationError(wanted.problems);
     const connections: ConnectionPlan[] = [];
-    for (const entry of configuration.connections) connections.push(await planConnection(means, present, wanted, entry));
+    const waiting = configuration.instances.filter((entry) => awaitsSignIn(wanted, entry)).map(({ name }) => name);
+    const later: string[] = [];
+    for (const entry of configuration.connections) {
+      const missing = waiting.filter((name) => name === entry.left.instance || name === entry.right.instance);
+      if (missing.length === 0) connections.push(await planConnection(means, present, wanted, entry));
+      else
+        later.push(
+          `connection ${entry.name}: nobody has signed in to ${missing.join(" and ")} yet; ${missing.map((name) => `isobridge sign-in ${name}`).join(", ")}, then apply again`,
+        );
+    }
+    const isPublished = publishedBy(connections);
+    const planned = await planLibraries(means, configuration, libraries, wanted.problems, isPublished);
     if (wanted.problems.length > 0) throw new ConfigurationError(wanted.problems);
     const plan: Plan = {
-      steps: [...instances.flatMap(({ change }) => (change === undefined ? [] : [change])), ...connections.flatMap((connection) => connection.steps)],
+      steps: [
+        ...instances.flatMap(({ change }) => (change === undefined ? [] : [change])),
+        ...planned.steps,
+        ...connections.flatMap((connection) => connection.steps),
+      ],
       leftAlone: leftAlone(present, configuration),
+      waiting: later,
     };
     if (!options.dryRun && plan.steps.length > 0)
-      await means.db.transaction().execute(async (tx) => await write(tx, means.vault, wanted, instances, connections, options.author));
+      await means.db.transaction().execute(async (tx) => {
+        if (planned.checked.libraries.length > 0)
+          await publishLibraries(tx, planned.checked, { note: "from the rules folder", author: options.author }, isPublished);
+        await write(tx, means.vault, wanted, instances, connections, options.author);
+      });
     return plan;
   } finally {
     await Promise.all([...connectors.values()].map(async (connector) => await connector.close()));
   }
+}
+
+/** The rules of the node that are published from their files. */
+function publishedBy(connections: readonly ConnectionPlan[]): IsOtherwiseChanged {
+  const published = new Set(connections.flatMap(({ sides }) => sides.flatMap(({ id, rules }) => rules.map((rule) => `${id} ${rule.direction}`))));
+  return (sideId, direction) => published.has(`${sideId} ${direction}`);
 }
 
 interface InstancePlan {
@@ -111,6 +140,7 @@ async function write(
       const sideId = await saveSide(tx, { connectionId, position: side.position, name: side.entry.name, instanceName: side.entry.instance });
       if (side.mappings !== undefined) await saveMappings(tx, sideId, side.mappings);
       if (side.redact !== undefined) await saveRedaction(tx, sideId, side.redact);
+      if (side.allow !== undefined) await saveAllowedWrites(tx, sideId, side.allow);
       for (const rule of side.rules) await publish(tx, sideId, rule, { note: rule.note, author });
       for (const trigger of [...side.newTriggers, ...side.changedTriggers]) await saveTrigger(tx, { sideId, ...trigger });
       for (const trigger of side.goneTriggers) await saveTrigger(tx, { sideId, ...trigger, active: false });

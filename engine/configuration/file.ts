@@ -4,6 +4,9 @@ import { isMap, isNode, LineCounter, parseDocument, type Node as YamlNode } from
 import { z } from "zod";
 import { platforms } from "../../connectors/platforms.ts";
 import type { Json } from "../replica/json.ts";
+import { defaultLimits } from "../sandbox/limits.ts";
+import type { AllowedWrite } from "../store/schema.ts";
+import { problemOfPattern } from "../sync/allowed-paths.ts";
 import { closest } from "./closest.ts";
 import { type MappingTables, mappingEntries, mappingTables, turned } from "./mappings.ts";
 
@@ -33,6 +36,8 @@ export interface SideEntry {
   readonly mappings: MappingTables;
   /** Names of fields whose values recorded runs must not show. */
   readonly redact: readonly string[];
+  /** What rules may write to by `platform.request`. */
+  readonly allow: readonly AllowedWrite[];
 }
 
 export interface ConnectionEntry {
@@ -41,6 +46,8 @@ export interface ConnectionEntry {
   /** How long and how many recorded runs are kept; null for what the node does by itself. */
   readonly keepRunsDays: number | null;
   readonly keepRuns: number | null;
+  /** What runs of its rules may use, by the names of the sandbox's limits, where it is not what the node allows. */
+  readonly limits: Readonly<Record<string, number>>;
   readonly left: SideEntry;
   readonly right: SideEntry;
 }
@@ -83,18 +90,46 @@ const instance = z.looseObject({
 });
 
 const trigger = z.strictObject({ entityType: z.string().min(1), query: z.string().default(""), active: z.boolean().default(true) });
+const allowedWrite = z.strictObject({
+  method: z.enum(["POST", "PUT", "PATCH", "DELETE"], { error: "must be POST, PUT, PATCH or DELETE; rules may read every path" }),
+  path: z.string().superRefine((path, check) => {
+    const message = problemOfPattern(path);
+    if (message !== undefined) check.addIssue({ code: "custom", message });
+  }),
+});
 const side = z.strictObject({
   instance: z.string(),
   name,
   triggers: z.array(trigger).default([]),
   mappings: mappingEntries.default({}),
   redact: z.array(z.string().min(1).max(200)).default([]),
+  allow: z.array(allowedWrite).max(100).default([]),
 });
 const runs = z.strictObject({
   keepDays: z.int().min(1).max(3_650).optional(),
   keep: z.int().min(0).max(10_000_000).optional(),
 });
-const connection = z.strictObject({ left: side, right: side, active: z.boolean().default(true), mappings: mappingEntries.default({}), runs: runs.default({}) });
+/** Sizes can only be tightened: frames and the store are made for the node's own. Time and calls can be widened too. */
+const limits = z.strictObject({
+  cpuMs: z.int().min(10).max(10_000).optional(),
+  wallMs: z.int().min(100).max(300_000).optional(),
+  resultBytes: z.int().min(1_024).max(defaultLimits.resultBytes).optional(),
+  resultDepth: z.int().min(1).max(defaultLimits.resultDepth).optional(),
+  resultKeys: z.int().min(1).max(defaultLimits.resultKeys).optional(),
+  calls: z.int().min(0).max(1_000).optional(),
+  callsAtOnce: z.int().min(1).max(32).optional(),
+  argumentBytes: z.int().min(1).max(defaultLimits.argumentBytes).optional(),
+  consoleLines: z.int().min(0).max(defaultLimits.consoleLines).optional(),
+  consoleLineLength: z.int().min(1).max(defaultLimits.consoleLineLength).optional(),
+});
+const connection = z.strictObject({
+  left: side,
+  right: side,
+  active: z.boolean().default(true),
+  mappings: mappingEntries.default({}),
+  runs: runs.default({}),
+  limits: limits.default({}),
+});
 
 const file = z.strictObject({
   version: z.literal(1),
@@ -149,8 +184,11 @@ export function parseConfiguration(text: string, path: string): Configuration {
         sayIssue({ ...issue, path: [...where, ...issue.path] } as z.core.$ZodIssue, say, ["platform", "poll", "secrets"]);
     if (platform !== undefined && config?.success === true) {
       const needed = platform.secretsOf(config.data as Json);
+      // What a sign-in with a browser brings is not asked for beforehand.
+      const brought = platform.webSignIn?.(config.data as Json)?.gives ?? [];
       for (const secret of needed)
-        if (secrets?.[secret] === undefined) say([...where, "secrets"], `the secret ${secret} is missing; add ${secret}: {env: NAME} or {file: path}`);
+        if (secrets?.[secret] === undefined && !brought.includes(secret))
+          say([...where, "secrets"], `the secret ${secret} is missing; add ${secret}: {env: NAME} or {file: path}`);
       for (const secret of Object.keys(secrets ?? {}))
         if (!needed.includes(secret)) say([...where, "secrets"], `is not a secret of this sign-in; it needs ${needed.join(", ") || "none"}`, secret);
     }
@@ -192,6 +230,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
       active: entry.active,
       keepRunsDays: entry.runs.keepDays ?? null,
       keepRuns: entry.runs.keep ?? null,
+      limits: Object.fromEntries(Object.entries(entry.limits).filter((limit): limit is [string, number] => limit[1] !== undefined)),
       left: sideEntry("left"),
       right: sideEntry("right"),
     };

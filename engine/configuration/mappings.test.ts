@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { mappingOf } from "../rules/prelude/mapping.ts";
+import { sampleOf } from "../rules/samples/sample.ts";
 import { parseConfiguration } from "./file.ts";
 import { parseMappings, turned } from "./mappings.ts";
 
@@ -26,6 +28,27 @@ flags: { rows: { yes: true, no: false } }
     expect(turned(tables)["priority"]?.outgoing).toEqual(tables["priority"]?.incoming);
   });
 
+  test("answers any JSON; what a row answers with a name is read back by that name", () => {
+    const text = `team:
+  rows: { a: { name: Alpha, id: 7 }, b: Beta }
+  outgoing: { c: [1, { x: null }], d: null }
+  otherwise: { name: Nobody }
+`;
+    const { tables, problems } = parseMappings(text, "mappings.yaml");
+    expect(problems).toEqual([]);
+    expect(tables["team"]).toEqual({
+      outgoing: { a: { name: "Alpha", id: 7 }, b: "Beta", c: [1, { x: null }], d: null },
+      incoming: { Alpha: "a", Beta: "b" },
+      otherwise: { name: "Nobody" },
+    });
+    const sample = { direction: "outgoing", entity: { entityType: "incident" }, mappings: tables };
+    expect(sampleOf(sample, "sample").mappings).toEqual(tables);
+    // The rule finds what the table was made for, in both directions.
+    expect(mappingOf("outgoing", tables)("team", "a")).toEqual({ name: "Alpha", id: 7 });
+    expect(mappingOf("incoming", tables)("team", { name: "Alpha", id: 8 })).toBe("a");
+    expect(mappingOf("incoming", tables)("team", "Gamma")).toEqual({ name: "Nobody" });
+  });
+
   test.each<[string, string, RegExp]>([
     ["a value that stands twice", "p:\n  rows:\n    a: x\n    a: y\n", /^m\.yaml:4:5: this key stands here twice$/],
     ["a table that stands twice", "p: {}\np: {}\n", /^m\.yaml:2:1: this key stands here twice$/],
@@ -42,7 +65,14 @@ flags: { rows: { yes: true, no: false } }
     ],
     ["an incoming row for a value of rows", "p:\n  rows: { a: x }\n  incoming: { x: b }\n", /^m\.yaml:3:15: p\.incoming\.x: "x" has an answer in rows already/],
     ["an unknown key", "p:\n  rowz: {}\n", /^m\.yaml:2:3: p\.rowz: is not a known key here/],
-    ["a value that is no scalar", "p:\n  rows:\n    a: [1]\n", /^m\.yaml:3:5: p\.rows\.a: must be text, a number, true or false$/],
+    ["a row that could not be read back", "p:\n  rows:\n    a: [1]\n", /^m\.yaml:3:5: p\.rows\.a: \[1\] could not be read back.*put this row under outgoing$/],
+    ["a row whose partner is nothing", "p:\n  rows:\n    a: null\n", /^m\.yaml:3:5: p\.rows\.a: null could not be read back/],
+    ["two partners of one name", "p:\n  rows:\n    a: { name: x, id: 1 }\n    b: x\n", /^m\.yaml:4:5: p\.rows\.b: "x" is the partner of "a" already/],
+    [
+      "a value that is no JSON",
+      "p:\n  outgoing:\n    a: .inf\n",
+      /^m\.yaml:3:5: p\.outgoing\.a: must be text, a number, true, false, null, a list or an object/,
+    ],
     ["broken YAML", "p: [", /^m\.yaml:\d+:\d+: this is not valid YAML/],
   ])("with %s is refused with file, line, column and why", (_what, text, expected) => {
     expect(parseMappings(text, "m.yaml").problems.join("\n")).toMatch(expected);

@@ -1,18 +1,19 @@
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import type { Json } from "../replica/json.ts";
+import { isJsonObject, type Json } from "../replica/json.ts";
 import type { MappingTable } from "../rules/run-input.ts";
 
 export type MappingTables = Readonly<Record<string, MappingTable>>;
 
-const scalar = z.union([z.string(), z.number(), z.boolean()], { error: "must be text, a number, true or false" });
-const rows = z.record(z.string(), scalar);
+const json = z.custom<Json>((value) => z.json().safeParse(value).success, { error: "must be text, a number, true, false, null, a list or an object of such" });
+const rows = z.record(z.string(), json);
 
 /**
  * A table of values as it stands in a file. `rows` are pairs read in both directions: this side's value, then the other side's.
- * `outgoing` and `incoming` are for values that have no one partner: read in that direction alone.
+ * `outgoing` and `incoming` are for values that have no one partner: read in that direction alone. What a table answers is any JSON; what it is asked
+ * for is text, a number, true or false, or an object that is known by its `name`.
  */
-const table = z.strictObject({ rows: rows.default({}), outgoing: rows.default({}), incoming: rows.default({}), otherwise: scalar.nullable().optional() });
+const table = z.strictObject({ rows: rows.default({}), outgoing: rows.default({}), incoming: rows.default({}), otherwise: json.optional() });
 
 /** Tables by name, as in `mappings:` of the configuration or in a mappings.yaml. */
 export const mappingEntries = z.record(
@@ -35,8 +36,13 @@ export function mappingTables(entries: MappingEntries, say: SayMapping): Mapping
       const incoming = new Map<string, Json>();
       for (const [ours, theirs] of Object.entries(entry.rows)) {
         outgoing.set(ours, theirs);
-        const key = String(theirs);
-        if (incoming.has(key)) {
+        const key = keyOf(theirs);
+        if (key === undefined) {
+          say(
+            [name, "rows", ours],
+            `${JSON.stringify(theirs)} could not be read back, since a table is asked for text, a number, true, false or an object with a name; put this row under outgoing`,
+          );
+        } else if (incoming.has(key)) {
           say(
             [name, "rows", ours],
             `${JSON.stringify(theirs)} is the partner of ${JSON.stringify(incoming.get(key))} already, so that it could not be read back; put this row under outgoing, where it is read one way`,
@@ -56,6 +62,14 @@ export function mappingTables(entries: MappingEntries, say: SayMapping): Mapping
       return [name, { outgoing: Object.fromEntries(outgoing), incoming: Object.fromEntries(incoming), ...otherwise }];
     }),
   );
+}
+
+/** What the table is asked for where a replica or a record holds this value; the same as `mapping` finds at run time. */
+function keyOf(value: Json): string | undefined {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  const name = isJsonObject(value) ? value["name"] : undefined;
+  return name === undefined ? undefined : keyOf(name);
 }
 
 /** The same tables seen from the other side. */

@@ -4,19 +4,23 @@ import type { EntitySchema } from "../../connectors/connector.ts";
 import { platforms } from "../../connectors/platforms.ts";
 import { sameJson } from "../replica/canonical.ts";
 import type { Json } from "../replica/json.ts";
-import { runSettings, type SideRow } from "../store/configuration.ts";
+import { ruleDeclarations } from "../rules/declarations.ts";
+import { allowedWrites, runSettings, type SideRow } from "../store/configuration.ts";
 import type { Db } from "../store/database.ts";
 import { mappingsHash } from "../store/mappings.ts";
 import { activeSource } from "../store/rule-versions.ts";
 import { listSamples } from "../store/samples.ts";
-import type { Direction, Position } from "../store/schema.ts";
+import type { AllowedWrite, Direction, Position, SideId } from "../store/schema.ts";
 import { type CheckedRule, checkRule, defaultRule, RuleRefused, schemasOf } from "../sync/publish.ts";
 import { SamplesFail, triedOnPinned } from "../sync/publishing.ts";
 import { type Configuration, ConfigurationError, type ConnectionEntry, type SideEntry, type TriggerEntry } from "./file.ts";
 import { type MappingTables, parseMappings } from "./mappings.ts";
 import { type ApplyMeans, connectorOf, type PlanStep, type Present, said, type Wanted } from "./plan.ts";
+import { brokenByTables } from "./tables-in-use.ts";
 
 export interface SidePlan {
+  /** Undefined for a side that is not there yet. */
+  readonly id: SideId | undefined;
   readonly entry: SideEntry;
   readonly position: Position;
   readonly newTriggers: readonly TriggerEntry[];
@@ -26,6 +30,7 @@ export interface SidePlan {
   /** Absent where they are as they should be. */
   readonly mappings?: MappingTables;
   readonly redact?: readonly string[];
+  readonly allow?: readonly AllowedWrite[];
 }
 
 export interface ConnectionPlan {
@@ -44,6 +49,7 @@ export async function planConnection(means: ApplyMeans, present: Present, wanted
     if (there.active !== entry.active) steps.push({ action: "change", what, detail: entry.active ? "resume" : "pause" });
     if (there.keepRunsDays !== entry.keepRunsDays || there.keepRuns !== entry.keepRuns)
       steps.push({ action: "change", what, detail: "how long runs are kept" });
+    if (!sameJson(there.limits, entry.limits)) steps.push({ action: "change", what, detail: "what runs of its rules may use" });
   }
   const sides: SidePlan[] = [];
   for (const position of ["left", "right"] as const) {
@@ -98,11 +104,20 @@ async function planSide(
   for (const gone of goneTriggers) steps.push({ action: "stop", what: `trigger ${gone.entityType} on ${where}`, detail: gone.query });
 
   const settings = existing === undefined ? { mappings: {}, mappingsHash: null, redact: [] } : await runSettings(means.db, existing.id);
+  const allowed = existing === undefined ? [] : await allowedWrites(means.db, existing.id);
   const mappings = await mappingsOfSide(wanted, connection, entry);
   const mappingsChange = mappingsHash(mappings) !== settings.mappingsHash;
   if (mappingsChange) steps.push({ action: "change", what: `mappings of ${where}`, detail: tablesThatDiffer(settings.mappings, mappings) });
   const redactChanges = !sameJson(settings.redact, entry.redact);
   if (redactChanges) steps.push({ action: "change", what: `redaction of ${where}`, detail: entry.redact.join(", ") || "nothing" });
+
+  const allowChanges = !sameJson(asJson(allowed), asJson(entry.allow));
+  if (allowChanges)
+    steps.push({
+      action: "change",
+      what: `paths that rules of ${where} may write to`,
+      detail: entry.allow.map(({ method, path }) => `${method} ${path}`).join(", ") || "none",
+    });
 
   const rules: (CheckedRule & { note: string })[] = [];
   let schemas: readonly EntitySchema[] | undefined;
@@ -114,7 +129,8 @@ async function planSide(
         connectorOf(wanted, entry.instance),
         entry.triggers.map((trigger) => trigger.entityType),
       );
-      const checked = await checkRule(means.compiler, schemas, { name: rule.name, direction, source: rule.source });
+      const grounds = { declarations: ruleDeclarations(direction, schemas, mappings), libraries: wanted.libraries.sources };
+      const checked = await checkRule(means.compiler, grounds, { name: rule.name, direction, source: rule.source });
       rules.push({ ...(existing === undefined ? checked : await withPinnedSamples(means, existing, checked)), note: rule.note });
       steps.push({ action: "publish", what: `rule ${where}/${direction}.ts`, detail: rule.note });
     } catch (error) {
@@ -126,8 +142,13 @@ async function planSide(
       else wanted.problems.push(`${wanted.configuration.path}: connections.${connection.name}.${position}: ${said(error)}`);
     }
   }
+  if (existing !== undefined && mappingsChange) {
+    const staying = (["outgoing", "incoming"] as const).filter((direction) => !rules.some((rule) => rule.direction === direction));
+    wanted.problems.push(...(await brokenByTables(means, existing, mappings, staying)));
+  }
   return {
     plan: {
+      id: existing?.id,
       entry,
       position,
       newTriggers,
@@ -136,6 +157,7 @@ async function planSide(
       rules,
       ...(mappingsChange ? { mappings } : {}),
       ...(redactChanges ? { redact: entry.redact } : {}),
+      ...(allowChanges ? { allow: entry.allow } : {}),
     },
     steps,
   };
@@ -170,6 +192,11 @@ function tablesThatDiffer(before: MappingTables, after: MappingTables): string {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   // Tables are JSON by construction; their interface does not count as such.
   return names.filter((name) => !sameJson((before[name] ?? null) as unknown as Json, (after[name] ?? null) as unknown as Json)).join(", ");
+}
+
+/** For lists of plain members, whose interface does not count as JSON. */
+function asJson(value: readonly AllowedWrite[]): Json {
+  return value as unknown as Json;
 }
 
 function shownPath(path: string): string {

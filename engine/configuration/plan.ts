@@ -4,6 +4,8 @@ import { platforms } from "../../connectors/platforms.ts";
 import type { RuleCompiler } from "../rules/compile.ts";
 import {
   type InstanceRow,
+  keepSecret,
+  keptSecrets,
   listConnections,
   listInstances,
   listSides,
@@ -17,10 +19,11 @@ import type { ConnectionId, InstanceId } from "../store/schema.ts";
 import type { Secret, Vault } from "../store/secrets.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Configuration, InstanceEntry } from "./file.ts";
+import type { Libraries } from "./plan-libraries.ts";
 
 export interface PlanStep {
   readonly action: "create" | "change" | "publish" | "stop";
-  /** `instance helpdesk`, `connection support`, `trigger incident on support/SN`, `rule support/SN/incoming.ts`. */
+  /** `instance helpdesk`, `library status`, `connection support`, `trigger incident on support/SN`, `rule support/SN/incoming.ts`. */
   readonly what: string;
   readonly detail: string;
 }
@@ -30,6 +33,8 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   /** What the node has and the file does not name; it is left as it is. */
   readonly leftAlone: readonly string[];
+  /** What cannot be done before somebody has signed in, in words. */
+  readonly waiting: readonly string[];
 }
 
 export interface ApplyMeans {
@@ -44,8 +49,38 @@ export interface ApplyMeans {
 export interface Wanted {
   readonly configuration: Configuration;
   readonly secrets: ReadonlyMap<string, ReadonlyMap<string, Secret>>;
+  /** By instance, what the node obtained by itself. */
+  readonly kept: KeptSecrets;
   readonly connectors: Map<string, Connector>;
+  readonly libraries: Libraries;
   readonly problems: string[];
+}
+
+/** Secrets that the node obtained by itself and that a platform may replace while they are used. */
+export interface KeptSecrets {
+  of(instance: string): Readonly<Record<string, string>>;
+  keep(instance: string, name: string, value: string): Promise<void>;
+}
+
+/** Opens the secrets that were obtained by signing in with a browser. */
+export async function loadKept({ db, vault }: Pick<ApplyMeans, "db" | "vault">): Promise<KeptSecrets> {
+  const rows = await keptSecrets(db);
+  const ids = new Map(rows.map((row) => [row.instance, row.instanceId]));
+  return {
+    of: (instance) =>
+      Object.fromEntries(rows.filter((row) => row.instance === instance).map((row) => [row.name, vault.open(row.sealed, `${instance}/${row.name}`).reveal()])),
+    async keep(instance, name, value) {
+      const id = ids.get(instance);
+      if (id !== undefined) await keepSecret(db, vault, { id, name: instance }, name, value);
+    },
+  };
+}
+
+/** True for an instance to which a person has yet to sign in with a browser: nothing of it can be asked before. */
+export function awaitsSignIn(wanted: Wanted, entry: InstanceEntry): boolean {
+  const signIn = platforms[entry.platform]?.webSignIn?.(entry.config);
+  const there = { ...wanted.kept.of(entry.name), ...Object.fromEntries(wanted.secrets.get(entry.name) ?? []) };
+  return signIn?.gives.some((name) => there[name] === undefined) ?? false;
 }
 
 export interface Present {
@@ -54,7 +89,13 @@ export interface Present {
   readonly triggers: readonly TriggerRow[];
   readonly connections: ReadonlyMap<
     string,
-    { readonly id: ConnectionId; readonly active: boolean; readonly keepRunsDays: number | null; readonly keepRuns: number | null }
+    {
+      readonly id: ConnectionId;
+      readonly active: boolean;
+      readonly keepRunsDays: number | null;
+      readonly keepRuns: number | null;
+      readonly limits: Readonly<Record<string, number>>;
+    }
   >;
   fingerprints(): Promise<ReadonlyMap<InstanceId, ReadonlyMap<string, string>>>;
 }
@@ -81,12 +122,14 @@ export function connectorOf(wanted: Wanted, name: string): Connector {
   const platform = entry === undefined ? undefined : platforms[entry.platform];
   if (entry === undefined || platform === undefined) throw new Error(`There is no instance ${name}.`);
   const secrets = Object.fromEntries([...(wanted.secrets.get(name) ?? [])].map(([secretName, secret]) => [secretName, secret.reveal()]));
-  const connector = platform.connect(entry.config, secrets);
+  const keepSecret = async (secretName: string, value: string): Promise<void> => await wanted.kept.keep(name, secretName, value);
+  const connector = platform.connect(entry.config, { ...wanted.kept.of(name), ...secrets }, { keepSecret });
   wanted.connectors.set(name, connector);
   return connector;
 }
 
 export async function trySignIn(wanted: Wanted, entry: InstanceEntry): Promise<void> {
+  if (awaitsSignIn(wanted, entry)) return;
   try {
     await connectorOf(wanted, entry.name).check();
   } catch (error) {

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Json } from "../replica/json.ts";
 import { type Db, jsonText, type Tx } from "../store/database.ts";
 import type { ConnectionId, RunnerId } from "../store/schema.ts";
+import type { Wait } from "./waiting.ts";
 
 /** Work to be done in order with all other work of the same lane. */
 export interface NewJob {
@@ -89,7 +90,8 @@ export class Lanes {
           where pending > 0 and blocked_by is null and locked_until is null and ready_at <= clock_timestamp()
           order by ready_at limit ${limit} for update skip locked
         )
-        update lane set locked_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond', owner = ${runner}, fence = fence + 1
+        update lane set locked_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond', owner = ${runner}, fence = fence + 1,
+          waiting_side = null, waiting_for = null
         from ready where lane.key = ready.key
         returning lane.key, lane.fence, lane.attempts`.execute(tx);
       if (held.rows.length === 0) return [];
@@ -143,8 +145,11 @@ export class Lanes {
       .execute();
   }
 
-  /** Puts the head back for later. `counts` is false when the try says nothing about this job (the instance is down). */
-  async putBack(tx: Tx, lane: ClaimedLane, delayMs: number, counts = true): Promise<void> {
+  /**
+   * Puts the head back for later. `counts` is false when the try says nothing about this job (the instance is down). With `until` the lane
+   * waits for a twin, and is woken by it: see waiting.ts.
+   */
+  async putBack(tx: Tx, lane: ClaimedLane, delayMs: number, counts = true, until?: Wait): Promise<void> {
     await this.holdFence(tx, lane);
     await tx
       .updateTable("lane")
@@ -152,6 +157,8 @@ export class Lanes {
         locked_until: null,
         owner: null,
         attempts: counts ? set("attempts", "+", 1) : set.ref("attempts"),
+        waiting_side: until?.sideId ?? null,
+        waiting_for: until?.remoteKey ?? null,
         ready_at: sql<Date>`clock_timestamp() + ${delayMs} * interval '1 millisecond'`,
       }))
       .where("key", "=", lane.key)

@@ -271,7 +271,7 @@ function written(rule: Text, { linked, libraries }: Checked): Outcome {
     const message = `the rule and its libraries together are ${Buffer.byteLength(whole)} bytes long; ${sourceBytes} bytes is the limit`;
     return failed([diagnosticAt(rule, "LIMIT_SOURCE", message, 0, 0)]);
   }
-  return { compilation: { ok: true, code: whole }, broken: false };
+  return { compilation: { ok: true, code: whole, libraries: texts.map(({ name }) => name) }, broken: false };
 }
 
 /** Blanks the types out: what is left stands where it stood. */

@@ -28,8 +28,13 @@ export interface RuleSource {
   readonly libraries?: Readonly<Record<string, string>>;
 }
 
-/** `code` is what {@link ../sandbox/sandbox.ts} runs: its first line is ours, the others are those of the editor. */
-export type Compilation = { readonly ok: true; readonly code: string } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+/**
+ * `code` is what {@link ../sandbox/sandbox.ts} runs: its first line is ours, the others are those of the editor. `libraries` names those whose text is part
+ * of it, imported by the rule or by one that it imports; each behind those that it uses itself.
+ */
+export type Compilation =
+  | { readonly ok: true; readonly code: string; readonly libraries: readonly string[] }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 export interface CompilerOptions {
   /** How long one text may keep the checker busy, in milliseconds: small hostile texts keep it busy for 15 s and more [M]. */
@@ -42,6 +47,9 @@ interface Job {
   readonly input: RuleSource;
   readonly settle: (compilation: Compilation) => void;
 }
+
+/** What may stand behind `lib/`. */
+export const libraryName = /^[\w-]{1,100}$/;
 
 /** Largest text of a rule, in bytes. */
 export const sourceBytes = 256 * 1024;
@@ -74,7 +82,7 @@ export class RuleCompiler {
     const bytes = Buffer.byteLength(input.source);
     const { libraries = {} } = input;
     for (const [name, text] of Object.entries(libraries)) {
-      if (!/^[\w-]{1,100}$/.test(name)) return Promise.resolve(refusal("IMPORT", `a library cannot be called "${name}": letters, digits, - and _ make a name`));
+      if (!libraryName.test(name)) return Promise.resolve(refusal("IMPORT", `a library cannot be called "${name}": letters, digits, - and _ make a name`));
       if (Buffer.byteLength(text) > sourceBytes) {
         return Promise.resolve(refusal("LIMIT_SOURCE", `lib/${name} is ${Buffer.byteLength(text)} bytes long; ${sourceBytes} bytes is the limit`));
       }
@@ -165,7 +173,7 @@ const position = z.number().int().positive();
 const answerSchema = z.object({
   broken: z.boolean(),
   compilation: z.discriminatedUnion("ok", [
-    z.object({ ok: z.literal(true), code: z.string() }),
+    z.object({ ok: z.literal(true), code: z.string(), libraries: z.array(z.string()) }),
     z.object({
       ok: z.literal(false),
       diagnostics: z.array(

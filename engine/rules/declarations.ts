@@ -1,23 +1,26 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { EntitySchema, FieldSchema } from "../../connectors/connector.ts";
-import { entityViewNames } from "./run-input.ts";
+import { mappingDeclarations } from "./mapping-declarations.ts";
+import { entityViewNames, type MappingTable } from "./run-input.ts";
 
 export type Direction = "outgoing" | "incoming";
 
 /**
  * The ambient declarations of one side: what the checker and the editor know beyond the language itself. `entity` is a union discriminated by
- * `entityType`, made of the instance's own schema. The text is the same for the same schemas, whatever their order.
+ * `entityType`, made of the instance's own schema, and `mapping` knows the names of the side's tables, where they are given. The text is the same for the same schemas
+ * and tables, whatever their order.
  */
-export function ruleDeclarations(direction: Direction, schemas: readonly EntitySchema[]): string {
+export function ruleDeclarations(direction: Direction, schemas: readonly EntitySchema[], tables?: Readonly<Record<string, MappingTable>>): string {
   const sorted = [...schemas].sort((a, b) => (a.entityType < b.entityType ? -1 : 1));
   const named = sorted.map((schema, index) => ({ schema, name: interfaceName(schema.entityType, index, sorted) }));
   const union = named.length === 0 ? "EntityBase & { [field: string]: any }" : named.map(({ name }) => name).join(" | ");
-  const types = named.length === 0 ? "string" : named.map(({ schema }) => JSON.stringify(schema.entityType)).join(" | ");
+  const types = named.length === 0 ? "string" : named.map(({ schema }) => literal(schema.entityType)).join(" | ");
   return [
     ambient("both"),
     ambient(direction),
     `/** The entity types that this side's rules know. */\ntype EntityTypeName = ${types};\n`,
+    `/** The entity types that this side's rules know, by their names. */\ninterface EntityTypes {\n${named.map(({ schema, name }) => `  ${literal(schema.entityType)}: ${name};\n`).join("")}}\n`,
     entityBase(direction),
     ...named.map(({ schema, name }) => entityInterface(direction, schema, name)),
     `type Entity = ${union};\n`,
@@ -25,6 +28,7 @@ export function ruleDeclarations(direction: Direction, schemas: readonly EntityS
       ? "/** The local record, read-only. */\ndeclare const entity: Entity;\n"
       : "/** The local record, to be changed: only what differs afterwards is written. Blank on the first sync, when the rule chooses `entityType`. */\ndeclare const entity: Entity;\n",
     "/** Old name of `entity`. */\ndeclare const issue: Entity;\n",
+    mappingDeclarations(direction, tables),
   ].join("\n");
 }
 
@@ -38,7 +42,7 @@ const texts = new Map<string, string>();
 function ambient(name: "both" | Direction): string {
   const known = texts.get(name);
   if (known !== undefined) return known;
-  const text = readFileSync(new URL(`../../rules/ambient/${name}.d.ts`, import.meta.url), "utf8").replace(/^\/\/ biome-ignore.*\n+/, "");
+  const text = readFileSync(new URL(`../../rules/ambient/${name}.d.ts`, import.meta.url), "utf8").replace(/^(?:\/\/ biome-ignore.*\n+)+/, "");
   texts.set(name, text);
   return text;
 }
@@ -72,11 +76,14 @@ function entityInterface(direction: Direction, schema: EntitySchema, name: strin
   // Inferred from a few records: what was not seen may be there all the same.
   const open = schema.sampled ? "  [field: string]: any;\n" : "";
   const mark = direction === "outgoing" ? "readonly " : "";
-  return `/** ${doc(schema.label)} */\ninterface ${name} extends EntityBase {\n  ${mark}entityType: ${JSON.stringify(schema.entityType)};\n${lines.join("")}${open}}\n`;
+  const label = schema.sampled
+    ? `${doc(schema.label)}\n * Its fields were inferred from a few records: others may be there, and nothing is known of labels, choices and rights.`
+    : doc(schema.label);
+  return `/** ${label} */\ninterface ${name} extends EntityBase {\n  ${mark}entityType: ${literal(schema.entityType)};\n${lines.join("")}${open}}\n`;
 }
 
 function fieldLines(direction: Direction, field: FieldSchema): string {
-  const name = /^[A-Za-z_$][\w$]*$/.test(field.name) ? field.name : JSON.stringify(field.name);
+  const name = /^[A-Za-z_$][\w$]*$/.test(field.name) ? field.name : literal(field.name);
   const comment = `  /** ${comments(field)} */\n`;
   const read = readType(field);
   if (direction === "outgoing" || field.readOnly) return `${comment}  readonly ${name}: ${read};\n`;
@@ -90,18 +97,39 @@ function comments(field: FieldSchema): string {
   const notes = [
     field.requiredOnCreate ? "Required on create." : "",
     field.readOnly ? "Read-only." : "",
+    field.custom ? "Custom field." : "",
     field.maxLength === undefined ? "" : `At most ${field.maxLength} characters.`,
     field.references === undefined || field.references.length === 0 ? "" : `Refers to ${field.references.join(", ")}.`,
-    ...(field.choices ?? []).slice(0, 50).map((choice) => (choice.value === choice.label ? "" : `\`${choice.value}\` is ${choice.label}.`)),
+    ...(field.choices ?? []).slice(0, 50).map((choice) => (choice.value === choice.label ? "" : `${quoted(choice.value)} is ${choice.label}.`)),
   ].filter((note) => note !== "");
   return [doc(field.label), field.help === undefined || field.help === "" ? "" : doc(field.help), ...notes.map(doc)]
     .filter((part) => part !== "")
     .join("\n   * ");
 }
 
-/** Text of the platform inside a comment must not end it. */
+/** A literal in the declarations. What cannot be seen, or turns the order of what follows, is written out. */
+function literal(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function quoted(value: string): string {
+  return value.includes("`") ? JSON.stringify(value) : `\`${value}\``;
+}
+
+/**
+ * Text of the platform inside a comment: one line that can neither end the comment, nor begin a tag of its own (`@deprecated` would strike the
+ * field out), nor turn the order in which what follows is shown.
+ */
 function doc(text: string): string {
-  return text.replace(/\*\//g, "*\u200b/").replace(/\s+/g, " ").trim();
+  return text
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, " ")
+    .replace(/\*\//g, "*\u200b/")
+    .replace(/^\s*@|\{@/g, (tag) => tag.replace("@", "\u200b@"))
+    .trim();
 }
 
 function readType(field: FieldSchema): string {
@@ -127,9 +155,9 @@ function bareType(field: FieldSchema): string {
     case "choices":
       return `(${choiceType(field)})[]`;
     case "reference":
-      return "Reference";
+      return referenceType(field);
     case "references":
-      return "Reference[]";
+      return `${referenceType(field)}[]`;
     case "duration":
     case "computed":
     case "other":
@@ -137,8 +165,16 @@ function bareType(field: FieldSchema): string {
   }
 }
 
+/** Beyond some targets (`WhatId` of Salesforce may refer to any of dozens) the names help nobody. */
+const mostTargets = 20;
+
+function referenceType({ references = [] }: FieldSchema): string {
+  if (references.length === 0 || references.length > mostTargets) return "Reference";
+  return `Reference<${[...references].sort().map(literal).join(" | ")}>`;
+}
+
 function choiceType(field: FieldSchema): string {
-  const literals = (field.choices ?? []).slice(0, 500).map((choice) => JSON.stringify(choice.value));
+  const literals = (field.choices ?? []).slice(0, 500).map((choice) => literal(choice.value));
   if (literals.length === 0) return "string";
   // `string & {}` keeps the known values in the editor's suggestions.
   return field.closed === false || (field.choices?.length ?? 0) > 500 ? `${literals.join(" | ")} | (string & {})` : literals.join(" | ");
@@ -149,9 +185,9 @@ function writeType(field: FieldSchema): string {
   const type = bareType(field);
   switch (field.type) {
     case "reference":
-      return "Reference | Person | EntityRef | FoundRecord | string | null | undefined";
+      return "Reference | Person | EntityRef | FoundBase | string | null | undefined";
     case "references":
-      return "readonly (Reference | Person | EntityRef | FoundRecord | string)[] | null | undefined";
+      return "readonly (Reference | Person | EntityRef | FoundBase | string)[] | null | undefined";
     case "date":
     case "instant":
       return "string | Date | null | undefined";

@@ -107,7 +107,7 @@ function importOf(statement: Statement, known: readonly string[]): Pick<Import, 
   const library = specifier === undefined ? undefined : /^lib\/([\w-]+)$/.exec(specifier)?.[1];
   if (library === undefined) return 'a rule can import shared libraries only: import { name } from "lib/name"';
   if (!known.includes(library)) {
-    return `there is no library "${library}": ${known.length === 0 ? "this node has none" : `this node has ${known.map((name) => `lib/${name}`).join(", ")}`}`;
+    return `there is no library "${library}": ${known.length === 0 ? "there is none at all" : `there are ${known.map((name) => `lib/${name}`).join(", ")}`}`;
   }
   const clause = statement.importClause;
   const elements = clause?.namedBindings?.elements;

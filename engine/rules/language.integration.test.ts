@@ -56,6 +56,24 @@ if (entity.entityType == "Task") {
     });
   });
 
+  test("sends internal comments by their name alone", async () => {
+    const entity = { ...aCase, comments: [local("c1", "hello")], internalComments: [local("n1", "secret", { internal: true })] };
+    const whole = await bench.replica("replica.custom = { all: entity, spread: { ...issue } }; replica.keys = Object.keys(entity)", { entity });
+    expect(JSON.stringify(whole)).not.toContain("secret");
+    expect(whole).toMatchObject({ custom: { all: { Subject: "Printer on fire", comments: [{ id: "c1" }] }, spread: { Subject: "Printer on fire" } } });
+    expect(await bench.replica("const { internalComments } = entity; replica.comments = [...entity.comments, ...internalComments]", { entity })).toMatchObject({
+      comments: [{ id: "c1" }, { id: "n1", body: "secret", internal: true }],
+    });
+  });
+
+  test("may give status, priority and type as text or by name", async () => {
+    expect(await bench.replica("replica.status = { name: 'Open' }; replica.priority = 'High'; replica.type = { name: 'Bug' }")).toEqual({
+      status: { name: "Open" },
+      priority: "High",
+      type: { name: "Bug" },
+    });
+  });
+
   test("is told where a value stands that cannot travel", async () => {
     const completion = await bench.run("replica.custom = { hours: [1, Number('x')] }", outgoingInput);
     expect(completion).toMatchObject({
@@ -173,9 +191,41 @@ describe("comments.merge", () => {
     expect(after.comments).toEqual([
       { remoteId: "r1", body: "Alice Smith: own text", internal: false },
       { remoteId: "r3", body: "brand new", internal: false },
-      { remoteId: "r4", body: "[Alice Smith] by another", internal: false, author: { id: "007", displayName: "Bond" } },
+      { remoteId: "r4", body: "[Bond] by another", internal: false, author: { id: "007", displayName: "Bond" } },
     ]);
     expect(after.internalComments).toEqual([{ remoteId: "r2", body: "[Alice Smith] as note", internal: true }]);
+  });
+
+  test("names whom the function makes the author, unless it sets the body, or gives nobody or an id alone", async () => {
+    const script = `const bot = await users.byUsername("bot");
+      comments.merge(entity, replica, (comment) => {
+        if (comment.body === "own text") return { body: "said so", author: bot };
+        if (comment.body === "id") return { ...comment, author: "005" };
+        if (comment.body === "reference") return { ...comment, author: entity.OwnerId };
+        if (comment.body === "nobody") return { ...comment, author: null };
+        return { ...comment, author: bot };
+      })`;
+    const replica = { comments: ["own text", "id", "reference", "nobody", "person"].map((body, index) => remote(`r${index}`, body)) };
+    const bot = { id: "009", username: "bot" };
+    const merged = async (platform?: { name: string; impersonation: boolean }) =>
+      (await bench.entityAfter(script, { replica, ...(platform === undefined ? {} : { platform }) }, answering({ "users.byUsername": bot }))).comments.map(
+        ({ body, ...comment }) => [body, "author" in comment ? (comment.author as { id?: string }) : undefined],
+      );
+    const owner = { id: "005", display: "Alice", type: "User" };
+    expect(await merged({ name: "Salesforce", impersonation: false })).toEqual([
+      ["said so", bot],
+      ["[Alice Smith] id", "005"],
+      ["[Alice] reference", owner],
+      ["[Alice Smith] nobody", undefined],
+      ["[bot] person", bot],
+    ]);
+    expect(await merged({ name: "Jira", impersonation: true })).toEqual([
+      ["said so", bot],
+      ["id", "005"],
+      ["reference", owner],
+      ["[Alice Smith] nobody", undefined],
+      ["person", bot],
+    ]);
   });
 
   test("says that its function cannot wait", async () => {
@@ -393,6 +443,26 @@ test("mapping reads a table in the direction of the run", async () => {
   );
   expect(after.Subject).toBe("High,Low,Medium,own,");
   expect((await bench.error("mapping('prio', 1)", { mappings })).message).toBe('there is no mapping "prio": this connection has priority, strict');
+});
+
+test("worklogs arrive, and merging them fails with a code, the platform and the place, unless caught", async () => {
+  const replica = { worklogs: [{ id: "w1", seconds: 3600, started: "2026-01-01T09:00:00Z", body: "looked", author: alice }] };
+  const platform = { name: "Salesforce", impersonation: false };
+  expect((await bench.entityAfter("entity.Score = replica.worklogs.reduce((sum, each) => sum + each.seconds, 0)", { replica, platform })).Score).toBe(3600);
+  expect(await bench.error("\n  // @ts-ignore\n  worklogs.merge(entity, replica)", { replica, platform })).toMatchObject({
+    code: "NO_WORKLOGS",
+    message: expect.stringContaining("worklogs.merge: Salesforce has no worklogs; those that arrive can be read in replica.worklogs") as string,
+    line: 3,
+    column: 12,
+  });
+  const caught = "// @ts-ignore\ntry { worklogs.merge(entity, replica) } catch (error) { entity.Subject = error.code }";
+  expect((await bench.entityAfter(caught, { replica, platform })).Subject).toBe("NO_WORKLOGS");
+});
+
+test("numbers and dates have words for people, the same on every machine: English in UTC unless the rule says otherwise", async () => {
+  const script =
+    "entity.Subject = [(1234.5).toLocaleString(), (1234.5).toLocaleString('de'), new Date(0).toLocaleString(), new Date(0).toLocaleString('de-DE', { timeZone: 'Asia/Tokyo' }), 'ä'.localeCompare('z', 'sv')].join(' | ')";
+  expect((await bench.entityAfter(script)).Subject).toBe("1,234.5 | 1.234,5 | 1/1/1970, 12:00:00 AM | 1.1.1970, 09:00:00 | 1");
 });
 
 test("status, linkTo, startSync, syncBack and unlink are told with the result and do not end the run", async () => {

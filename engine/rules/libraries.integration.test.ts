@@ -116,14 +116,14 @@ describe("an error in a library", () => {
 
 describe("an import is refused", () => {
   test.each([
-    ['import { x } from "lib/other"', 'there is no library "other": this node has lib/a, lib/b'],
+    ['import { x } from "lib/other"', 'there is no library "other": there are lib/a, lib/b'],
     ['import { x } from "./a"', 'a rule can import shared libraries only: import { name } from "lib/name"'],
     ['import { x } from "lib/../a"', 'a rule can import shared libraries only: import { name } from "lib/name"'],
     ['import x = require("lib/a")', 'a rule can import shared libraries only: import { name } from "lib/name"'],
     ['import * as a from "lib/a"', 'names are imported from a library one by one: import { name } from "lib/a"'],
     ['import a from "lib/a"', 'names are imported from a library one by one: import { name } from "lib/a"'],
     ['import "lib/a"', 'names are imported from a library one by one: import { name } from "lib/a"'],
-    ['import { x } from "lib/constructor"', 'there is no library "constructor": this node has lib/a, lib/b'],
+    ['import { x } from "lib/constructor"', 'there is no library "constructor": there are lib/a, lib/b'],
   ])("%s", async (source, message) => {
     expect(await diagnostics(source, { a: "export const x = 1", b: "" })).toMatchObject([{ code: "IMPORT", message, line: 1, column: 1 }]);
   });

@@ -63,6 +63,16 @@ export interface IncomingRunInput extends RunInputBase {
   readonly replica: Json;
   readonly entity: EntityView;
   readonly traces: { readonly comments: TraceTable; readonly attachments: TraceTable };
+  /** The local platform; samples leave it out, and mean one that can do neither. */
+  readonly platform?: RulePlatform;
+}
+
+/** What an incoming rule's helpers have to know of the local platform. */
+export interface RulePlatform {
+  /** As people call it: `Salesforce`. */
+  readonly name: string;
+  /** Comments can be written in another user's name. */
+  readonly impersonation: boolean;
 }
 
 export type RunInput = OutgoingRunInput | IncomingRunInput;
@@ -102,7 +112,6 @@ const commentAfter = z.union([
   z.strictObject({ remoteId: z.string(), body: z.string(), internal: z.boolean(), author: json.optional() }),
   z.strictObject({ body: z.string(), internal: z.boolean(), track: z.boolean() }),
 ]);
-export type CommentAfter = z.infer<typeof commentAfter>;
 
 const attachmentAfter = z.union([
   z.looseObject({ id: z.string() }),

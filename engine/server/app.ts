@@ -1,12 +1,15 @@
 import { Hono } from "hono";
 import { ConnectorError } from "../../connectors/errors.ts";
+import { OutOfDate } from "../sync/out-of-date.ts";
 import { RuleRefused } from "../sync/publish.ts";
-import { OutOfDate, SamplesFail } from "../sync/publishing.ts";
+import { SamplesFail } from "../sync/publishing.ts";
 import { UnknownName } from "../sync/unknown-name.ts";
 import { type ApiMeans, createApi } from "./api.ts";
 import { ApiError } from "./body.ts";
 import { healthOf } from "./health.ts";
+import { createHooks } from "./hooks.ts";
 import { nodeMetrics } from "./metrics.ts";
+import { createSignIn } from "./sign-in.ts";
 
 /** Everything that a node says over HTTP. Every error has one shape: `{error: {code, message}}`. */
 export function createApp(means: ApiMeans): Hono {
@@ -19,11 +22,23 @@ export function createApp(means: ApiMeans): Hono {
   });
   app.get("/metrics", async (c) => c.text(await metrics.metrics(), 200, { "content-type": metrics.contentType }));
   app.get("/", (c) => c.text("Isobridge is running. Its API is described at /api/openapi.json, its health at /healthz, its metrics at /metrics.\n"));
+  app.route("/", createHooks(context));
+  app.route("/", createSignIn(context));
   app.route("/", createApi(means));
   app.notFound((c) => c.json({ error: { code: "NOT_FOUND", message: `There is no ${c.req.method} ${c.req.path}; see /api/openapi.json.` } }, 404));
   app.onError((error, c) => {
     if (error instanceof RuleRefused) return c.json({ error: { code: "RULE_REFUSED", message: error.message, diagnostics: [...error.diagnostics] } }, 422);
-    if (error instanceof SamplesFail) return c.json({ error: { code: "SAMPLES_FAIL", message: error.message, detail: { samples: [...error.failed] } } }, 422);
+    if (error instanceof SamplesFail)
+      return c.json(
+        {
+          error: {
+            code: "SAMPLES_FAIL",
+            message: `${error.message}. An admin may publish it all the same, saying why in \`despite\`.`,
+            detail: { samples: [...error.failed] },
+          },
+        },
+        422,
+      );
     if (error instanceof OutOfDate) return c.json({ error: { code: error.code, message: error.message, detail: { theirs: { ...error.present } } } }, 409);
     if (error instanceof ApiError) {
       if (error.status === 401) c.header("www-authenticate", "Bearer");

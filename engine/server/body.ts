@@ -4,7 +4,7 @@ import type { z } from "zod";
 /** A request that cannot be served, as it is told to the caller. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
-  readonly status: 400 | 401 | 404 | 409 | 413 | 422 | 502;
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 422 | 502;
   readonly code: string;
   readonly diagnostics:
     | readonly { readonly code: string; readonly message: string; readonly line: number; readonly column: number; readonly suggestion?: string }[]
@@ -30,6 +30,20 @@ export const bodyLimit = 1024 * 1024;
  * Counts the bytes as they come, since the announced length may be missing or wrong.
  */
 export async function readBody<Schema extends z.ZodType>(c: Context, schema: Schema): Promise<z.infer<Schema>> {
+  const bytes = await readBytes(c);
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    throw new ApiError(400, "BAD_JSON", "The request body is not JSON.");
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new ApiError(400, "BAD_REQUEST", parsed.error.issues.map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`).join("; "));
+}
+
+/** Reads a body of any kind, whole; 413 beyond {@link bodyLimit}. */
+export async function readBytes(c: Context): Promise<Buffer> {
   const stream = c.req.raw.body;
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -40,13 +54,5 @@ export async function readBody<Schema extends z.ZodType>(c: Context, schema: Sch
       parts.push(part);
     }
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.concat(parts).toString("utf8"));
-  } catch {
-    throw new ApiError(400, "BAD_JSON", "The request body is not JSON.");
-  }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw new ApiError(400, "BAD_REQUEST", parsed.error.issues.map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`).join("; "));
+  return Buffer.concat(parts);
 }

@@ -1,7 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { PageOf } from "../store/lists.ts";
+import type { Role } from "../store/schema.ts";
 import { ApiError, readBody } from "./body.ts";
+import { requireRole } from "./roles.ts";
 import { errorSchema } from "./schemas.ts";
 
 /** What every call of the API knows beside its request. */
@@ -9,15 +10,18 @@ export interface ApiEnvironment {
   Variables: {
     /** Name of the token that the caller showed. */
     author: string;
+    role: Role;
   };
 }
 
 export type Api = OpenAPIHono<ApiEnvironment>;
 
-export const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({ description, content: { "application/json": { schema } } });
-export const failed = (description: string) => ({ description, content: { "application/json": { schema: errorSchema } } });
-export const common = { 400: failed("The request is malformed"), 401: failed("No valid token") };
-export const secured = [{ token: [] }];
+const ok = <Schema extends z.ZodType>(schema: Schema, description: string) => ({ description, content: { "application/json": { schema } } });
+const failed = (description: string) => ({ description, content: { "application/json": { schema: errorSchema } } });
+const common = { 400: failed("The request is malformed"), 401: failed("No valid token"), 403: failed("The token's role may not do this") };
+const secured = [{ token: [] }];
+export const byName = z.object({ name: z.string() });
+export const byNumber = z.object({ id: z.coerce.number().int().positive() });
 export const byId = z.object({ id: z.uuid() });
 export const bySide = z.object({ name: z.string(), side: z.string() });
 export const byDirection = bySide.extend({ direction: z.enum(["outgoing", "incoming"]) });
@@ -42,10 +46,13 @@ export interface Given<Params, Query, Body> {
   readonly query: Query;
   readonly body: Body;
   readonly author: string;
+  readonly role: Role;
+  /** As it was called. */
+  readonly url: string;
 }
 
 /**
- * Adds a call: its description to the OpenAPI document, its handler to the router. Path, query and body are checked here, the body
+ * Adds a call: its description to the OpenAPI document, its handler to the router. Who may make it stands in roles.ts. Path, query and body are checked here, the body
  * by `readBody` alone: the framework's own check would read it first, without counting its bytes, and only when the content type says JSON.
  */
 export function addCall<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
@@ -73,14 +80,18 @@ export function addCall<Params extends z.ZodObject, Query extends z.ZodObject, B
   });
   api.openAPIRegistry.registerPath(route);
   api.on(call.method.toUpperCase(), route.getRoutingPath(), async (c) => {
+    requireRole(c.get("role"), call.method, call.path);
     // What is not described is not given: the handler's type says so.
     const given = {
       params: call.params === undefined ? {} : checked(call.params, c.req.param()),
       query: call.query === undefined ? {} : checked(call.query, c.req.query()),
       body: call.body === undefined ? undefined : await readBody(c, call.body),
       author: c.get("author"),
+      role: c.get("role"),
+      url: c.req.url,
     } as Given<z.infer<Params>, z.infer<Query>, z.infer<Body>>;
-    return c.json(json(await handle(given)) as object, answer.status);
+    // Rows become JSON here: dates become text.
+    return c.json((await handle(given)) as object, answer.status);
   });
 }
 
@@ -88,25 +99,6 @@ function checked<Schema extends z.ZodType>(schema: Schema, value: unknown): z.in
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new ApiError(400, "BAD_REQUEST", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
-}
-
-/** The named parts of a path, checked. */
-export function named<Schema extends z.ZodType>(schema: Schema, c: Context): z.infer<Schema> {
-  return checked(schema, c.req.param());
-}
-
-/** A row as it looks after `JSON.stringify`: dates are text. */
-export type AsJson<T> = T extends Date | { readonly __id: string }
-  ? string
-  : T extends readonly (infer Item)[]
-    ? AsJson<Item>[]
-    : T extends object
-      ? { [Key in keyof T]: AsJson<T[Key]> }
-      : T;
-
-export function json<T>(value: T): AsJson<T> {
-  // The one place where rows become JSON; the type above says what that does to them.
-  return JSON.parse(JSON.stringify(value)) as AsJson<T>;
 }
 
 export function paging(query: { readonly limit: number; readonly after?: string | undefined }): PageOf {

@@ -4,7 +4,7 @@ import { checkDrift } from "../sync/drift.ts";
 import { sideNamed } from "../sync/operations.ts";
 import type { ApiMeans } from "./api.ts";
 import { type Api, addCall, bySide } from "./calls.ts";
-import { driftQuery, driftSchema } from "./schemas.ts";
+import { driftQuery, driftSchema } from "./rule-schemas.ts";
 
 const items = z.object({ items: z.array(driftSchema) });
 

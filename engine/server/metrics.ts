@@ -32,6 +32,12 @@ export function nodeMetrics(context: SyncContext): Registry {
     labelNames: ["instance"],
     registers: [registry],
   });
+  const allowance = new Gauge({
+    name: "isobridge_platform_allowance",
+    help: "The platform's own allowance of calls, where it tells: what is used and what there is",
+    labelNames: ["instance", "of"],
+    registers: [registry],
+  });
   const stopped = new Gauge({
     name: "isobridge_instance_stopped",
     help: "1 while an instance is stopped because its sign-in does not work",
@@ -61,12 +67,17 @@ export function nodeMetrics(context: SyncContext): Registry {
     advance(ruleRuns, sandbox.runs);
     advance(ruleFailures, sandbox.failures);
     advance(kills, sandbox.kills);
-    const callsOf = context.connectors.calls();
+    const usage = context.connectors.usage();
     stopped.reset();
+    allowance.reset();
     calls.reset();
     for (const instance of instances) {
       stopped.set({ instance: instance.name }, instance.stopped === null ? 0 : 1);
-      calls.inc({ instance: instance.name }, callsOf.get(instance.id) ?? 0);
+      const used = usage.get(instance.id);
+      calls.inc({ instance: instance.name }, used?.calls ?? 0);
+      if (used?.allowance === undefined) continue;
+      allowance.set({ instance: instance.name, of: "used" }, used.allowance.used);
+      allowance.set({ instance: instance.name, of: "max" }, used.allowance.max);
     }
   };
   const metrics = registry.metrics.bind(registry);

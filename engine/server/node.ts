@@ -129,6 +129,7 @@ function assemble(options: NodeOptions, database: Store, db: Db, vault: Vault): 
         lanes: new Lanes(db),
         sandbox: await sandbox,
         connectors,
+        vault,
         compiler: checker,
         log: options.log,
         now: () => new Date(),

@@ -1,32 +1,27 @@
 import { z } from "@hono/zod-openapi";
 import { declarationsHash } from "../rules/declarations.ts";
-import { readDraft } from "../store/drafts.ts";
 import { ruleVersion } from "../store/lists.ts";
 import { mappingsOf } from "../store/mappings.ts";
-import { activeSource } from "../store/rule-versions.ts";
-import { declarationsOf } from "../sync/candidate.ts";
+import { declarationsOf, groundsOf } from "../sync/candidate.ts";
 import { compareLines } from "../sync/compare.ts";
-import { dropDraft, keepDraft } from "../sync/drafts.ts";
 import { publishTo, sideNamed } from "../sync/operations.ts";
-import { activateVersion, OutOfDate, publishDraft } from "../sync/publishing.ts";
+import { activateVersion, publishDraft } from "../sync/publishing.ts";
 import { ruleName } from "../sync/rule-run.ts";
+import { ruleText } from "../sync/versioned-text.ts";
 import type { ApiMeans } from "./api.ts";
-import { ApiError } from "./body.ts";
 import { type Api, addCall, byDirection, byId, bySide, found } from "./calls.ts";
+import { addDraftCalls } from "./draft-calls.ts";
+import { requireOverride } from "./roles.ts";
 import {
   activateBody,
   comparisonSchema,
   declarationsSchema,
   diagnosticsSchema,
-  draftBody,
-  draftSchema,
   mappingsSchema,
   publishBody,
-  publishDraftBody,
   publishedSchema,
-  revisionQuery,
   sourceBody,
-} from "./schemas.ts";
+} from "./rule-schemas.ts";
 
 const ofRule = "/api/connections/{name}/sides/{side}/rules/{direction}";
 const noSuchSide = { 404: "No such connection or side" };
@@ -47,8 +42,10 @@ export function addRuleCalls(api: Api, { context, compiler }: ApiMeans): void {
       answer: { status: 201, schema: publishedSchema, description: "Published" },
       errors: { ...noSuchSide, 409: "Another version than `basedOn` is active", 422: "The rule does not check, or fails pinned samples" },
     },
-    async ({ params, body, author }) =>
-      await publishTo(context, await compiler(), { connection: params.name, side: params.side, direction: params.direction, author, ...body }),
+    async ({ params, body, author, role }) => {
+      requireOverride(role, body.despite);
+      return await publishTo(context, await compiler(), { connection: params.name, side: params.side, direction: params.direction, author, ...body });
+    },
   );
   addCall(
     api,
@@ -79,12 +76,19 @@ export function addRuleCalls(api: Api, { context, compiler }: ApiMeans): void {
     },
     async ({ params, body }) => {
       const side = await sideNamed(context, params.name, params.side);
-      const declarations = await declarationsOf(context, side, params.direction);
-      const compiled = await (await compiler()).compile({ name: ruleName(side, params.direction), source: body.source, declarations });
-      return { ok: compiled.ok, declarationsHash: declarationsHash(declarations), diagnostics: compiled.ok ? [] : compiled.diagnostics };
+      const grounds = await groundsOf(context, side, params.direction);
+      const compiled = await (await compiler()).compile({ name: ruleName(side, params.direction), source: body.source, ...grounds });
+      return { ok: compiled.ok, declarationsHash: declarationsHash(grounds.declarations), diagnostics: compiled.ok ? [] : compiled.diagnostics };
     },
   );
-  addDraftCalls(api, { context, compiler });
+  addDraftCalls(api, context, {
+    path: ofRule,
+    what: "a rule",
+    params: byDirection,
+    text: async ({ name, side, direction }) => ruleText(await sideNamed(context, name, side), direction),
+    published: publishedSchema,
+    publish: async ({ name, side, direction }, by) => await publishDraft(context, compiler, await sideNamed(context, name, side), direction, by),
+  });
   addCall(
     api,
     {
@@ -98,7 +102,8 @@ export function addRuleCalls(api: Api, { context, compiler }: ApiMeans): void {
       answer: { status: 201, schema: publishedSchema, description: "Published" },
       errors: { 404: "No such version", 422: "The text does not check any more, or fails pinned samples" },
     },
-    async ({ params, body, author }) => {
+    async ({ params, body, author, role }) => {
+      requireOverride(role, body.despite);
       const version = found(await ruleVersion(db, params.id), "rule version");
       return await activateVersion(context, compiler, params.id, { ...body, author }, await sideNamed(context, version.connection, version.side));
     },
@@ -130,90 +135,5 @@ export function addRuleCalls(api: Api, { context, compiler }: ApiMeans): void {
       errors: noSuchSide,
     },
     async ({ params }) => ({ tables: await mappingsOf(db, (await sideNamed(context, params.name, params.side)).id) }),
-  );
-}
-
-function addDraftCalls(api: Api, { context, compiler }: ApiMeans): void {
-  const { db } = context;
-  addCall(
-    api,
-    {
-      method: "get",
-      path: `${ofRule}/draft`,
-      summary: "Read the draft of a rule",
-      params: byDirection,
-      answer: { status: 200, schema: draftSchema, description: "The draft" },
-      errors: { 404: "No such side, or no draft" },
-    },
-    async ({ params }) => found(await readDraft(db, (await sideNamed(context, params.name, params.side)).id, params.direction), "draft"),
-  );
-  addCall(
-    api,
-    {
-      method: "put",
-      path: `${ofRule}/draft`,
-      summary: "Save the draft of a rule",
-      description: "Refused with both texts when somebody else saved since the revision that the editor has. Nothing is overwritten.",
-      params: byDirection,
-      body: draftBody,
-      answer: { status: 200, schema: draftSchema, description: "The draft with its new revision" },
-      errors: { ...noSuchSide, 409: "The draft is at another revision" },
-    },
-    async ({ params, body, author }) => {
-      const side = await sideNamed(context, params.name, params.side);
-      try {
-        return await keepDraft(context, side, params.direction, { ...body, author });
-      } catch (error) {
-        if (!(error instanceof OutOfDate)) throw error;
-        throw new ApiError(409, error.code, error.message, undefined, { yours: body, theirs: error.present });
-      }
-    },
-  );
-  addCall(
-    api,
-    {
-      method: "delete",
-      path: `${ofRule}/draft`,
-      summary: "Discard the draft of a rule",
-      params: byDirection,
-      query: revisionQuery,
-      answer: { status: 200, schema: z.object({ discarded: z.literal(true) }), description: "It is gone" },
-      errors: { ...noSuchSide, 409: "The draft is at another revision" },
-    },
-    async ({ params, query }) => {
-      await dropDraft(context, await sideNamed(context, params.name, params.side), params.direction, query.revision);
-      return { discarded: true };
-    },
-  );
-  addCall(
-    api,
-    {
-      method: "get",
-      path: `${ofRule}/draft/comparison`,
-      summary: "Compare the draft with what runs now",
-      params: byDirection,
-      answer: { status: 200, schema: comparisonSchema, description: "All lines, from the active version to the draft" },
-      errors: { 404: "No such side, or no draft" },
-    },
-    async ({ params }) => {
-      const side = await sideNamed(context, params.name, params.side);
-      const draft = found(await readDraft(db, side.id, params.direction), "draft");
-      const active = await activeSource(db, side.id, params.direction);
-      return { from: active === undefined ? "nothing" : `version ${active.number}`, to: "the draft", lines: compareLines(active?.source ?? "", draft.source) };
-    },
-  );
-  addCall(
-    api,
-    {
-      method: "post",
-      path: `${ofRule}/draft/publish`,
-      summary: "Publish the draft",
-      params: byDirection,
-      body: publishDraftBody,
-      answer: { status: 201, schema: publishedSchema, description: "Published; the draft is gone" },
-      errors: { ...noSuchSide, 409: "The draft or the active version moved on", 422: "The draft does not check, or fails pinned samples" },
-    },
-    async ({ params, body, author }) =>
-      await publishDraft(context, compiler, await sideNamed(context, params.name, params.side), params.direction, { ...body, author }),
   );
 }

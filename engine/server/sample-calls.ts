@@ -12,7 +12,8 @@ import { tryOnSamples } from "../sync/samples.ts";
 import type { ApiMeans } from "./api.ts";
 import { ApiError } from "./body.ts";
 import { type Api, addCall, byDirection, found } from "./calls.ts";
-import { newSampleBody, pageOf, pageQuery, sampleBody, sampleSchema, triedSamplesSchema, trySamplesBody } from "./schemas.ts";
+import { newSampleBody, sampleBody, sampleSchema, triedSamplesSchema, trySamplesBody } from "./rule-schemas.ts";
+import { pageOf, pageQuery } from "./schemas.ts";
 
 const ofRule = "/api/connections/{name}/sides/{side}/rules/{direction}/samples";
 const bySample = byDirection.extend({ sample: z.string() });

@@ -8,7 +8,7 @@ import { ruleName } from "../sync/rule-run.ts";
 import { replayRuns, shadow } from "../sync/shadow.ts";
 import type { ApiMeans } from "./api.ts";
 import { type Api, addCall, byDirection, byId, found } from "./calls.ts";
-import { previewBody, previewSchema, replayBody, shadowBody, shadowSchema } from "./schemas.ts";
+import { previewBody, previewSchema, replayBody, shadowBody, shadowSchema } from "./rule-schemas.ts";
 
 const ofRule = "/api/connections/{name}/sides/{side}/rules/{direction}";
 const errors = { 404: "No such connection, side, record or version", 422: "The text does not check" };

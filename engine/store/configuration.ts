@@ -2,7 +2,8 @@ import { sql } from "kysely";
 import type { Json } from "../replica/json.ts";
 import { type Db, jsonText, type Tx } from "./database.ts";
 import type { MappingTables } from "./mappings.ts";
-import type { ConnectionId, InstanceId, Position, Problem, SealedSecret, SideId, VersionId } from "./schema.ts";
+import type { AllowedWrite, ConnectionId, InstanceId, Position, Problem, SealedSecret, SideId, VersionId } from "./schema.ts";
+import { Secret, type Vault } from "./secrets.ts";
 
 export interface InstanceRow {
   readonly id: InstanceId;
@@ -85,6 +86,8 @@ export interface ActiveRule {
   readonly mappingsHash: string | null;
   /** Fields whose values a recorded run must not show. */
   readonly redact: readonly string[];
+  /** What its runs may use, where the connection says otherwise than the node. */
+  readonly limits?: Readonly<Record<string, number>>;
 }
 
 /** The version that runs now. Undefined when nothing was published for this side and direction yet. */
@@ -93,6 +96,7 @@ export async function activeRule(db: Db | Tx, sideId: SideId, direction: "outgoi
     .selectFrom("rule")
     .innerJoin("rule_version", "rule_version.id", "rule.active_version_id")
     .innerJoin("side", "side.id", "rule.side_id")
+    .innerJoin("connection", "connection.id", "side.connection_id")
     .leftJoin("mapping_set", "mapping_set.hash", "side.mappings_hash")
     .select([
       "rule_version.id as versionId",
@@ -101,6 +105,7 @@ export async function activeRule(db: Db | Tx, sideId: SideId, direction: "outgoi
       "mapping_set.tables",
       "side.mappings_hash as mappingsHash",
       "side.redact",
+      "connection.limits",
     ])
     .where("rule.side_id", "=", sideId)
     .where("rule.direction", "=", direction)
@@ -111,14 +116,15 @@ export async function activeRule(db: Db | Tx, sideId: SideId, direction: "outgoi
 }
 
 /** What a side's runs are given and may show, whatever version runs. */
-export async function runSettings(db: Db | Tx, sideId: SideId): Promise<Pick<ActiveRule, "mappings" | "mappingsHash" | "redact">> {
+export async function runSettings(db: Db | Tx, sideId: SideId): Promise<Pick<ActiveRule, "mappings" | "mappingsHash" | "redact" | "limits">> {
   const row = await db
     .selectFrom("side")
+    .innerJoin("connection", "connection.id", "side.connection_id")
     .leftJoin("mapping_set", "mapping_set.hash", "side.mappings_hash")
-    .select(["mapping_set.tables", "side.mappings_hash as mappingsHash", "side.redact"])
+    .select(["mapping_set.tables", "side.mappings_hash as mappingsHash", "side.redact", "connection.limits"])
     .where("side.id", "=", sideId)
     .executeTakeFirstOrThrow();
-  return { mappings: row.tables ?? {}, mappingsHash: row.mappingsHash, redact: row.redact };
+  return { mappings: row.tables ?? {}, mappingsHash: row.mappingsHash, redact: row.redact, limits: row.limits };
 }
 
 export interface TriggerRow {
@@ -132,14 +138,19 @@ export async function listTriggers(db: Db | Tx): Promise<TriggerRow[]> {
   return await db.selectFrom("watch").select(["side_id as sideId", "entity_type as entityType", "query", "active"]).where("kind", "=", "trigger").execute();
 }
 
-export async function listConnections(
-  db: Db | Tx,
-): Promise<
-  { readonly id: ConnectionId; readonly name: string; readonly active: boolean; readonly keepRunsDays: number | null; readonly keepRuns: number | null }[]
+export async function listConnections(db: Db | Tx): Promise<
+  {
+    readonly id: ConnectionId;
+    readonly name: string;
+    readonly active: boolean;
+    readonly keepRunsDays: number | null;
+    readonly keepRuns: number | null;
+    readonly limits: Readonly<Record<string, number>>;
+  }[]
 > {
   return await db
     .selectFrom("connection")
-    .select(["id", "name", "active", "keep_runs_days as keepRunsDays", "keep_runs as keepRuns"])
+    .select(["id", "name", "active", "keep_runs_days as keepRunsDays", "keep_runs as keepRuns", "limits"])
     .orderBy("name")
     .execute();
 }
@@ -154,7 +165,7 @@ export async function saveInstance(
   const { id } = await tx
     .insertInto("instance")
     .values({ name: instance.name, ...values })
-    .onConflict((conflict) => conflict.column("name").doUpdateSet({ ...values, stopped: null }))
+    .onConflict((conflict) => conflict.column("name").doUpdateSet({ ...values, stopped: null, listens: null }))
     .returning("id")
     .executeTakeFirstOrThrow();
   // What waits for this instance need not wait for its next turn.
@@ -164,7 +175,9 @@ export async function saveInstance(
     where side.instance_id = ${id} and lane.pending > 0 and lane.locked_until is null and lane.ready_at > clock_timestamp() for update of lane skip locked)`.execute(
     tx,
   );
-  await tx.deleteFrom("secret").where("instance_id", "=", id).execute();
+  await sql`update listening set start_after = clock_timestamp(), attempts = 0 where instance_id = ${id}`.execute(tx);
+  const named = secrets.map(({ name }) => name);
+  await sql`delete from secret where instance_id = ${id} and (not kept or name = any(${named}::text[]))`.execute(tx);
   for (const { name, sealed, fingerprint } of secrets) {
     await tx
       .insertInto("secret")
@@ -173,11 +186,50 @@ export async function saveInstance(
   }
 }
 
+/** The secrets that the node obtained by itself, sealed. */
+export async function keptSecrets(db: Db): Promise<{ instanceId: InstanceId; instance: string; name: string; sealed: SealedSecret }[]> {
+  return await db
+    .selectFrom("secret")
+    .innerJoin("instance", "instance.id", "secret.instance_id")
+    .select(["instance.id as instanceId", "instance.name as instance", "secret.name", "secret.sealed"])
+    .where("secret.kept", "=", true)
+    .execute();
+}
+
+/** Keeps a secret that the node obtained by itself; a configuration that is applied again leaves it alone, unless it names one of that name. */
+export async function keepSecret(
+  db: Db | Tx,
+  vault: Vault,
+  instance: { readonly id: InstanceId; readonly name: string },
+  name: string,
+  value: string,
+): Promise<void> {
+  const place = `${instance.name}/${name}`;
+  const secret = new Secret(value);
+  const values = { sealed: jsonText(vault.seal(secret, place)), fingerprint: vault.fingerprint(secret, place), kept: true };
+  await db
+    .insertInto("secret")
+    .values({ instance_id: instance.id, name, ...values })
+    .onConflict((conflict) => conflict.columns(["instance_id", "name"]).doUpdateSet(values))
+    .execute();
+}
+
 export async function saveConnection(
   tx: Tx,
-  connection: { readonly name: string; readonly active: boolean; readonly keepRunsDays?: number | null; readonly keepRuns?: number | null },
+  connection: {
+    readonly name: string;
+    readonly active: boolean;
+    readonly keepRunsDays?: number | null;
+    readonly keepRuns?: number | null;
+    readonly limits?: Readonly<Record<string, number>>;
+  },
 ): Promise<ConnectionId> {
-  const values = { active: connection.active, keep_runs_days: connection.keepRunsDays ?? null, keep_runs: connection.keepRuns ?? null };
+  const values = {
+    active: connection.active,
+    keep_runs_days: connection.keepRunsDays ?? null,
+    keep_runs: connection.keepRuns ?? null,
+    limits: jsonText(connection.limits ?? {}),
+  };
   const { id } = await tx
     .insertInto("connection")
     .values({ name: connection.name, ...values })
@@ -209,6 +261,19 @@ export async function saveRedaction(tx: Tx, sideId: SideId, fields: readonly str
     .set({ redact: jsonText(fields) })
     .where("id", "=", sideId)
     .execute();
+}
+
+/** Says which paths of the platform's own REST API rules of a side may write to. */
+export async function saveAllowedWrites(tx: Tx, sideId: SideId, allowed: readonly AllowedWrite[]): Promise<void> {
+  await tx
+    .updateTable("side")
+    .set({ allow: jsonText(allowed) })
+    .where("id", "=", sideId)
+    .execute();
+}
+
+export async function allowedWrites(db: Db | Tx, sideId: SideId): Promise<readonly AllowedWrite[]> {
+  return (await db.selectFrom("side").select("allow").where("id", "=", sideId).executeTakeFirstOrThrow()).allow;
 }
 
 /** Makes a trigger, or pauses or resumes one. A new one looks from a minute ago on, because the platform's clock is not ours. */

@@ -1,7 +1,7 @@
 import { type ExpressionBuilder, sql } from "kysely";
 import type { Json } from "../replica/json.ts";
 import type { Db } from "./database.ts";
-import type { Database, Direction, Problem } from "./schema.ts";
+import type { AllowedWrite, Database, Direction, Problem } from "./schema.ts";
 
 /** What lists are asked for: at most `limit` items after the one that `after` points at. */
 export interface PageOf {
@@ -41,6 +41,17 @@ export async function instancePage(db: Db, of: PageOf, only?: string) {
   );
 }
 
+/** How it stands with an instance's events; null where nobody ever listened. */
+export async function eventsOf(db: Db, instance: string): Promise<{ readonly heardAt: Date | null; readonly problem: Problem | null } | null> {
+  const row = await db
+    .selectFrom("listening")
+    .innerJoin("instance", "instance.id", "listening.instance_id")
+    .select(["listening.heard_at as heardAt", "listening.problem"])
+    .where("instance.name", "=", instance)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
 /** By name; with `only`, that one alone. */
 export async function connectionPage(db: Db, of: PageOf, only?: string) {
   return await page(
@@ -52,13 +63,16 @@ export async function connectionPage(db: Db, of: PageOf, only?: string) {
           "connection.name",
           "connection.active",
           "connection.created_at as createdAt",
+          "connection.limits",
           selectFrom("side")
             .innerJoin("instance", "instance.id", "side.instance_id")
             .whereRef("side.connection_id", "=", "connection.id")
             .select(
               sql<
-                { position: "left" | "right"; name: string; instance: string }[]
-              >`json_agg(json_build_object('position', side.position, 'name', side.name, 'instance', instance.name) order by side.position)`.as("sides"),
+                { position: "left" | "right"; name: string; instance: string; allow: AllowedWrite[] }[]
+              >`json_agg(json_build_object('position', side.position, 'name', side.name, 'instance', instance.name, 'allow', side.allow) order by side.position)`.as(
+                "sides",
+              ),
             )
             .as("sides"),
           selectFrom("twin")
@@ -133,6 +147,12 @@ export async function rulePage(db: Db, of: PageOf, filter: RuleFilter & { readon
   );
 }
 
+const usedLibraries = sql<
+  { name: string; number: number; id: string }[]
+>`coalesce((select json_agg(json_build_object('name', library_version.library, 'number', library_version.number, 'id', library_version.id) order by library_version.library)
+  from rule_version_library join library_version on library_version.id = rule_version_library.library_version_id
+  where rule_version_library.rule_version_id = rule_version.id), '[]')`;
+
 export async function ruleVersion(db: Db, id: string) {
   return await db
     .selectFrom("rule_version")
@@ -151,6 +171,7 @@ export async function ruleVersion(db: Db, id: string) {
       "rule_version.source",
       "rule_version.declarations_hash as declarationsHash",
       "rule_version.report",
+      usedLibraries.as("libraries"),
       sql<boolean>`rule.active_version_id = rule_version.id`.as("active"),
       lastLook.as("drift"),
     ])
@@ -201,6 +222,8 @@ export interface TwinItem {
   readonly connection: string;
   readonly state: "candidate" | "tied" | "ended";
   readonly createdAt: Date;
+  /** What its rule waits for, if it does: the side whose rule it is, and the key of the other side's record. */
+  readonly waitingFor: { readonly side: string; readonly remoteKey: string } | null;
   readonly sides: readonly TwinItemSide[];
 }
 
@@ -210,6 +233,8 @@ export interface TwinItemSide {
   readonly entityId: string | null;
   readonly key: string | null;
   readonly url: string | null;
+  /** True when other twins are tied to the same record. */
+  readonly shared: boolean;
   readonly sentSequence: number;
   readonly receivedSequence: number;
 }
@@ -217,8 +242,15 @@ export interface TwinItemSide {
 const twinSides = sql<
   TwinItemSide[]
 >`(select json_agg(json_build_object('side', side.name, 'entityType', twin_side.entity_type, 'entityId', twin_side.entity_id,
-  'key', twin_side.entity_key, 'url', twin_side.entity_url, 'sentSequence', twin_side.sent_sequence, 'receivedSequence', twin_side.received_sequence) order by side.position)
+  'key', twin_side.entity_key, 'url', twin_side.entity_url,
+  'shared', exists (select 1 from twin_side as other where other.side_id = twin_side.side_id and other.entity_type = twin_side.entity_type
+    and other.entity_id = twin_side.entity_id and other.shared and other.active and twin_side.active),
+  'sentSequence', twin_side.sent_sequence, 'receivedSequence', twin_side.received_sequence) order by side.position)
   from twin_side join side on side.id = twin_side.side_id where twin_side.twin_id = twin.id)`;
+
+// A twin's lane goes by its id.
+const waitingFor = sql<TwinItem["waitingFor"]>`(select json_build_object('side', side.name, 'remoteKey', lane.waiting_for)
+  from lane join side on side.id = lane.waiting_side where lane.key = 'twin:' || twin.id and lane.waiting_for is not null)`;
 
 /** Newest first. */
 export async function twinPage(db: Db, of: PageOf, filter: TwinFilter): Promise<Page<TwinItem>> {
@@ -228,7 +260,15 @@ export async function twinPage(db: Db, of: PageOf, filter: TwinFilter): Promise<
       let query = db
         .selectFrom("twin")
         .innerJoin("connection", "connection.id", "twin.connection_id")
-        .select(["twin.id", "twin.number", "connection.name as connection", "twin.state", "twin.created_at as createdAt", twinSides.as("sides")])
+        .select([
+          "twin.id",
+          "twin.number",
+          "connection.name as connection",
+          "twin.state",
+          "twin.created_at as createdAt",
+          twinSides.as("sides"),
+          waitingFor.as("waitingFor"),
+        ])
         .orderBy("twin.number", "desc")
         .limit(limit);
       if (of.after !== undefined) query = query.where("twin.number", "<", Number(of.after));

@@ -13,6 +13,8 @@ export interface Message {
   readonly body: Json;
   /** What the sender held the other side to know before this message; kept until it is settled. */
   readonly previous: Json | null;
+  /** Where `body` holds HTML that came from a rich field: paths of member names. */
+  readonly rich: readonly (readonly string[])[] | null;
   readonly basis: number;
   readonly state: MessageState;
   /** The local record as it was before anything was written for this message, as {@link recordFound} kept it. */
@@ -32,6 +34,7 @@ export async function storeMessage(tx: Tx, message: Omit<Message, "id" | "found"
       kind: message.kind,
       body: jsonText(message.body),
       previous: message.previous === null ? null : jsonText(message.previous),
+      rich: message.rich === null ? null : jsonText(message.rich),
       basis: message.basis,
       state: message.state,
       settled_at: message.state === "received" ? null : new Date(),
@@ -56,6 +59,7 @@ export async function loadMessages(db: Db | Tx, ids: readonly number[]): Promise
       "kind",
       "body",
       "previous",
+      "rich",
       "basis",
       "state",
       "found",
@@ -88,8 +92,11 @@ export type IntendedOperation =
       readonly entityId: string;
       readonly body: string;
       readonly internal: boolean;
-      readonly remoteId: string | null /** True for a comment of the rule's own that is to travel. */;
+      readonly remoteId: string | null;
+      /** True for a comment of the rule's own that is to travel. */
       readonly track?: boolean;
+      /** The id of the user in whose name it is written, where the platform can do that. */
+      readonly author?: string;
     }
   | { readonly kind: "editComment"; readonly entityType: string; readonly entityId: string; readonly commentId: string; readonly body: string }
   | { readonly kind: "removeComment"; readonly entityType: string; readonly entityId: string; readonly commentId: string }

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { type Db, jsonText, type Tx } from "./database.ts";
-import type { Direction, SideId, VersionId } from "./schema.ts";
+import { keepLibrariesOfVersion } from "./libraries.ts";
+import type { Direction, LibraryVersionId, SideId, VersionId } from "./schema.ts";
 
 export interface NewVersion {
   readonly sideId: SideId;
@@ -12,6 +13,8 @@ export interface NewVersion {
   readonly author: string;
   /** What the check before publishing found. */
   readonly report?: unknown;
+  /** Those whose text is part of `code`. */
+  readonly libraries: readonly LibraryVersionId[];
 }
 
 /** Stores the next numbered version and makes it the one that runs. Two publishers at once get different numbers. */
@@ -39,6 +42,7 @@ export async function publishVersion(tx: Tx, version: NewVersion): Promise<{ rea
     })
     .returning("id")
     .executeTakeFirstOrThrow();
+  await keepLibrariesOfVersion(tx, id, version.libraries);
   await tx
     .insertInto("rule")
     .values({ side_id: version.sideId, direction: version.direction, active_version_id: id })
@@ -47,8 +51,12 @@ export async function publishVersion(tx: Tx, version: NewVersion): Promise<{ rea
   return { id, number };
 }
 
-/** Publishing for one side and direction goes one at a time, or two would draw the same number. Held until the transaction ends. */
+/**
+ * Publishing for one side and direction goes one at a time, or two would draw the same number; and never while libraries are published. Both locks are
+ * held until the transaction ends, and always taken in this order.
+ */
 export async function lockRule(tx: Tx, sideId: SideId, direction: Direction): Promise<void> {
+  await sql`select pg_advisory_xact_lock_shared(hashtextextended('libraries', 0))`.execute(tx);
   await sql`select pg_advisory_xact_lock(hashtextextended(${`rule ${sideId} ${direction}`}, 0))`.execute(tx);
 }
 
@@ -74,4 +82,16 @@ export async function activeSource(
     .where("rule.side_id", "=", sideId)
     .where("rule.direction", "=", direction)
     .executeTakeFirst();
+}
+
+/** The text of a rule's version by its number. */
+export async function sourceOfVersion(db: Db | Tx, sideId: SideId, direction: Direction, number: number): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("rule_version")
+    .select("source")
+    .where("side_id", "=", sideId)
+    .where("direction", "=", direction)
+    .where("number", "=", number)
+    .executeTakeFirst();
+  return row?.source;
 }

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { isJsonObject, type Json } from "../replica/json.ts";
 import { type Db, jsonText, type Tx } from "./database.ts";
+import type { HiddenTexts } from "./hidden-texts.ts";
 import type { ConnectionId, Direction, RunId, SideId, TwinId, VersionId, Withheld } from "./schema.ts";
 
 /** One execution of a rule version, with all that is needed to look at it later or to replay it. */
@@ -24,6 +25,8 @@ export interface NewRun {
   /** Names the tables of values in the input, which are stored once and not with each run. */
   readonly mappingsHash?: string | null;
   readonly withheld?: Withheld | null;
+  /** Texts that were replaced in this record: whatever else is said of the run must not show them either. Not stored. */
+  readonly hidden?: HiddenTexts;
 }
 
 export async function recordRuns(db: Db | Tx, runs: readonly NewRun[]): Promise<void> {

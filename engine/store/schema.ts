@@ -8,6 +8,7 @@ export type ConnectionId = Id<"connection">;
 export type SideId = Id<"side">;
 export type WatchId = Id<"watch">;
 export type VersionId = Id<"version">;
+export type LibraryVersionId = Id<"library version">;
 export type TwinId = Id<"twin">;
 export type RunId = Id<"run">;
 export type RunnerId = Id<"runner">;
@@ -43,7 +44,44 @@ export interface InstanceTable {
   poll_interval_ms: number;
   /** Set while the instance is stopped because its sign-in does not work. */
   stopped: NullableJson<Problem>;
+  /** Whether its connector can listen to events as it is configured; null while nobody has asked it. */
+  listens: Generated<boolean | null>;
   created_at: Timestamp;
+}
+
+export interface ListeningTable {
+  instance_id: InstanceId;
+  owner: Generated<RunnerId | null>;
+  locked_until: NullableTimestamp;
+  fence: Generated<number>;
+  /** Where to go on; the connector's own. */
+  position: Generated<string | null>;
+  heard_at: NullableTimestamp;
+  attempts: Generated<number>;
+  start_after: Timestamp;
+  problem: NullableJson<Problem>;
+}
+
+export interface SweepTable {
+  side_id: SideId;
+  after: Generated<number>;
+  began_at: Timestamp;
+  due_at: Timestamp;
+}
+
+export interface SignInTable {
+  state_hash: string;
+  instance_id: InstanceId;
+  verifier: JSONColumnType<SealedSecret>;
+  redirect_uri: string;
+  author: string;
+  began_at: Timestamp;
+}
+
+export interface WebhookDeliveryTable {
+  instance_id: InstanceId;
+  delivery_id: string;
+  received_at: Timestamp;
 }
 
 export interface SecretTable {
@@ -52,6 +90,8 @@ export interface SecretTable {
   sealed: JSONColumnType<SealedSecret>;
   /** Keyed hash of the text, to see whether it changed without opening it. */
   fingerprint: string;
+  /** True for one that the node obtained by itself. */
+  kept: Generated<boolean>;
 }
 
 /** Envelope: the text under a one-time key, that key under the node's key. All parts base64. */
@@ -74,6 +114,8 @@ export interface ConnectionTable {
   /** How long and how many recorded runs are kept; null for the node's own setting. */
   keep_runs_days: number | null;
   keep_runs: number | null;
+  /** What runs of its rules may use, by the names of the sandbox's limits; what is not here is the node's own. */
+  limits: ColumnType<Record<string, number>, string | undefined, string>;
 }
 
 /** A table of values as runs are given it: see MappingTable of the rules. */
@@ -100,6 +142,15 @@ export interface SideTable {
   mappings_hash: string | null;
   /** Names of fields whose values recorded runs must not show. */
   redact: ColumnType<string[], string | undefined, string>;
+  /** What rules of the side may write to by `platform.request`. */
+  allow: ColumnType<AllowedWrite[], string | undefined, string>;
+}
+
+/** A path of a platform's own REST API that rules may write to, with the one method that it is open for. */
+export interface AllowedWrite {
+  readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
+  /** `/api/thing/1` that path alone, `/api/thing/*` every path below `/api/thing/`. */
+  readonly path: string;
 }
 
 /** What is polled: a trigger (a query that starts syncs) or the records already tied (every change of the type, filtered to twins). */
@@ -118,6 +169,8 @@ export interface WatchTable {
   owner: RunnerId | null;
   fence: Generated<number>;
   problem: NullableJson<Problem>;
+  /** Hints given so far. */
+  hints: Generated<number>;
 }
 
 export interface RuleVersionTable {
@@ -136,6 +189,29 @@ export interface RuleVersionTable {
   report: NullableJson;
 }
 
+/** A shared library's text as it was published. Immutable. */
+export interface LibraryVersionTable {
+  id: Generated<LibraryVersionId>;
+  library: string;
+  number: number;
+  source: string;
+  /** Of the text: what a rule was compiled with is compared by it. */
+  hash: string;
+  note: string;
+  author: string;
+  created_at: Timestamp;
+}
+
+export interface LibraryTable {
+  name: string;
+  active_version_id: LibraryVersionId;
+}
+
+export interface RuleVersionLibraryTable {
+  rule_version_id: VersionId;
+  library_version_id: LibraryVersionId;
+}
+
 /** The declarations that versions were checked against, by their hash. */
 export interface DeclarationTable {
   hash: string;
@@ -143,10 +219,11 @@ export interface DeclarationTable {
   created_at: Timestamp;
 }
 
-/** A rule's text that somebody works on. One for each side and direction, shared by all who edit. */
+/** A text that somebody works on: one for each side and direction, or for each library, shared by all who edit. */
 export interface DraftTable {
-  side_id: SideId;
-  direction: Direction;
+  side_id: SideId | null;
+  direction: Direction | null;
+  library: string | null;
   source: string;
   /** Number of the version that was active when the draft was begun; null when there was none. */
   based_on: number | null;
@@ -183,7 +260,17 @@ export interface DriftTable {
   /** Lines of the declarations that went and came. */
   changes: JsonColumn<{ readonly op: "-" | "+"; readonly text: string }[]>;
   /** What the active text does wrong now. */
-  breaks: JsonColumn<{ readonly code: string; readonly message: string; readonly line: number; readonly column: number; readonly suggestion?: string }[]>;
+  breaks: JsonColumn<
+    {
+      readonly code: string;
+      readonly message: string;
+      readonly line: number;
+      readonly column: number;
+      readonly suggestion?: string | undefined;
+      /** `lib/status` when the place is in a shared library. */
+      readonly file?: string | undefined;
+    }[]
+  >;
   /** Why the schema could not be read. */
   problem: NullableJson<Problem>;
 }
@@ -222,6 +309,8 @@ export interface TwinSideTable {
   active: Generated<boolean>;
   /** The version of the local record that was last handled. */
   seen_version: string | null;
+  /** Since when the local record is known to be gone. */
+  missing_since: NullableTimestamp;
   /** The replica that the other side knows: last sent, or brought about by the last one applied here. */
   sent: NullableJson;
   sent_hash: string | null;
@@ -263,6 +352,8 @@ export interface MessageTable {
   previous: NullableJson;
   /** The local record as it was before anything was written for this message; null until then, and once settled. */
   found: NullableJson;
+  /** Where `body` holds HTML that came from a rich field: lists of member names. Null for nowhere. */
+  rich: NullableJson<readonly (readonly string[])[]>;
   /** The last message of the other side that the sender had handled: tells edits made at the same time on both sides. */
   basis: number;
   state: MessageState;
@@ -355,6 +446,9 @@ export interface LaneTable {
   /** The job that a failure stopped the lane at. */
   blocked_by: number | null;
   attempts: Generated<number>;
+  /** The side whose rule waits for another twin, and the key or id of the remote record that is to be tied; null unless the lane waits. */
+  waiting_side: Generated<SideId | null>;
+  waiting_for: Generated<string | null>;
 }
 
 export interface JobTable {
@@ -377,10 +471,14 @@ export interface RunnerTable {
   heartbeat_at: Timestamp;
 }
 
+export const roles = ["viewer", "editor", "publisher", "operator", "admin"] as const;
+export type Role = (typeof roles)[number];
+
 export interface ApiTokenTable {
   id: Generated<string>;
   name: string;
   hash: string;
+  role: Generated<Role>;
   created_at: Timestamp;
 }
 
@@ -388,6 +486,10 @@ export interface Database {
   setting: SettingTable;
   instance: InstanceTable;
   secret: SecretTable;
+  listening: ListeningTable;
+  webhook_delivery: WebhookDeliveryTable;
+  sign_in: SignInTable;
+  sweep: SweepTable;
   connection: ConnectionTable;
   side: SideTable;
   watch: WatchTable;
@@ -397,6 +499,9 @@ export interface Database {
   sample: SampleTable;
   drift: DriftTable;
   chore: ChoreTable;
+  library: LibraryTable;
+  library_version: LibraryVersionTable;
+  rule_version_library: RuleVersionLibraryTable;
   rule_version: RuleVersionTable;
   rule: RuleTable;
   twin: TwinTable;

@@ -180,7 +180,7 @@ export async function recordSeen(
 ): Promise<void> {
   await tx
     .updateTable("twin_side")
-    .set({ entity_key: seen.key, entity_url: seen.url, seen_version: seen.version })
+    .set({ entity_key: seen.key, entity_url: seen.url, seen_version: seen.version, missing_since: null })
     .where("twin_id", "=", twinId)
     .where("side_id", "=", sideId)
     .execute();
@@ -267,6 +267,8 @@ export async function localRecordFor(
     .innerJoin("twin_side as local", (join) => join.onRef("local.twin_id", "=", "remote.twin_id").on("local.side_id", "=", side.id))
     .select(["local.entity_type as type", "local.entity_id as id", "local.entity_key as key"])
     .where("remote.side_id", "=", side.remote.id)
+    // An ended tie ties nothing.
+    .where("local.active", "=", true)
     .where((where) => where.or([where("remote.entity_key", "=", remoteKey), where("remote.entity_id", "=", remoteKey)]))
     .where("local.entity_id", "is not", null);
   if (type !== undefined) query = query.where("local.entity_type", "=", type);

@@ -12,6 +12,8 @@ export interface ClaimedWatch {
   readonly cursor: string | null;
   readonly since: Date;
   readonly fence: number;
+  /** Hints that this poll answers. */
+  readonly hints: number;
 }
 
 /** Takes watches that are due, of active connections, and leases them. One runner polls a watch at a time. */
@@ -25,6 +27,7 @@ export async function claimWatches(db: Db, runner: RunnerId, limit: number, leas
     cursor: string | null;
     since: Date;
     fence: number;
+    hints: number;
   }>`
     with due as (
       select watch.id from watch join side on side.id = watch.side_id join connection on connection.id = side.connection_id
@@ -33,7 +36,7 @@ export async function claimWatches(db: Db, runner: RunnerId, limit: number, leas
     )
     update watch set locked_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond', owner = ${runner}, fence = fence + 1
     from due where watch.id = due.id
-    returning watch.id, watch.side_id, watch.kind, watch.entity_type, watch.query, watch.cursor, watch.since, watch.fence`.execute(db);
+    returning watch.id, watch.side_id, watch.kind, watch.entity_type, watch.query, watch.cursor, watch.since, watch.fence, watch.hints`.execute(db);
   return rows.rows.map((row) => ({
     id: row.id,
     sideId: row.side_id,
@@ -43,6 +46,7 @@ export async function claimWatches(db: Db, runner: RunnerId, limit: number, leas
     cursor: row.cursor,
     since: row.since,
     fence: row.fence,
+    hints: row.hints,
   }));
 }
 
@@ -52,14 +56,20 @@ export async function advanceWatch(tx: Tx, watch: ClaimedWatch, cursor: string):
   return moved.length > 0;
 }
 
-/** Gives the watch back until `delayMs` from now, with what is wrong with it, if anything. */
+/** How soon a watch is polled again that was given a hint while it was being polled, in milliseconds. */
+const hintedMs = 500;
+
+/** Gives the watch back until `delayMs` from now, with what is wrong with it, if anything. A hint that came meanwhile brings a sound one back sooner. */
 export async function releaseWatch(db: Db, watch: ClaimedWatch, delayMs: number, problem: Problem | null): Promise<void> {
   await db
     .updateTable("watch")
     .set({
       locked_until: null,
       owner: null,
-      poll_after: sql<Date>`clock_timestamp() + ${delayMs} * interval '1 millisecond'`,
+      poll_after:
+        problem === null
+          ? sql<Date>`clock_timestamp() + (case when hints = ${watch.hints} then ${delayMs}::float8 else least(${delayMs}::float8, ${hintedMs}) end) * interval '1 millisecond'`
+          : sql<Date>`clock_timestamp() + ${delayMs} * interval '1 millisecond'`,
       problem: problem === null ? null : jsonText(problem),
     })
     .where("id", "=", watch.id)

@@ -9,7 +9,7 @@ import type { TwinId } from "../store/schema.ts";
 import { loadTraces, loadTwins, type Trace, type TwinState, tieRecord } from "../store/twins.ts";
 import { watchTwins } from "../store/watches.ts";
 import type { LiveInstance } from "./connector-pool.ts";
-import { paceOf, type SyncContext } from "./context.ts";
+import type { SyncContext } from "./context.ts";
 import { finish, whatTheyKnow } from "./finish.ts";
 import { type Decision, decideChange } from "./incoming.ts";
 import { settleLeftOver } from "./left-over.ts";
@@ -17,6 +17,7 @@ import { readMany } from "./observe.ts";
 import { askOutgoing, type Said } from "./outgoing.ts";
 import { ruleOf } from "./rule-run.ts";
 import { settleError } from "./settle.ts";
+import { waitForTwin, wakeThoseWaiting } from "./waiting.ts";
 import { type DoneWrites, writeAttached, writeRecords } from "./write.ts";
 
 /** A lane whose head is a message to be carried into a record of a side. */
@@ -81,8 +82,9 @@ export async function apply(context: SyncContext, side: SideRow, instance: LiveI
       applying.decision = await decideChange(context, side, rules.incoming, connector, applying);
     }
     if (applying.decision.kind === "waiting") {
+      const { remoteKey } = applying.decision;
       await context.db.transaction().execute(async (tx) => {
-        await context.lanes.putBack(tx, applying.item.lane, paceOf(context).waitingMs, false);
+        await waitForTwin(context, tx, side, applying.item.lane, remoteKey);
         await recordRuns(tx, applying.runs);
       });
       group.leave(applying);
@@ -316,6 +318,7 @@ async function readAfter(side: SideRow, connector: Connector, all: readonly Appl
 export async function tie(tx: Tx, side: SideRow, twin: TwinState, ref: { readonly type: string; readonly id: string }): Promise<void> {
   await tieRecord(tx, twin.id, side.id, ref);
   await watchTwins(tx, side.id, ref.type);
-  const remote = twin.sides.get(side.remote.id)?.ref;
-  if (remote != null) await watchTwins(tx, side.remote.id, remote.type);
+  const remote = twin.sides.get(side.remote.id);
+  if (remote?.ref != null) await watchTwins(tx, side.remote.id, remote.ref.type);
+  await wakeThoseWaiting(tx, side, { ref, key: null }, remote);
 }

@@ -4,10 +4,11 @@ import type { RuleCompiler } from "../rules/compile.ts";
 import { ruleDeclarations } from "../rules/declarations.ts";
 import { type ActiveRule, activeRule, listTriggers, runSettings, type SideRow } from "../store/configuration.ts";
 import { readDraft } from "../store/drafts.ts";
+import { activeLibraries } from "../store/libraries.ts";
 import { publishedVersion } from "../store/rule-versions.ts";
 import type { Direction, VersionId } from "../store/schema.ts";
 import type { SyncContext } from "./context.ts";
-import { checkRule, schemasOf } from "./publish.ts";
+import { checkRule, type Grounds, schemasOf } from "./publish.ts";
 import { ruleName } from "./rule-run.ts";
 import { UnknownName } from "./unknown-name.ts";
 
@@ -42,14 +43,14 @@ export async function candidate(
       rule: { versionId: version.id, number: version.number, code: version.code, ...(await runSettings(context.db, side.id)) },
     };
   }
-  const draft = which.source === undefined ? await readDraft(context.db, side.id, direction) : undefined;
+  const draft = which.source === undefined ? await readDraft(context.db, { sideId: side.id, direction }) : undefined;
   const source = which.source ?? draft?.source;
   if (source === undefined) {
     const active = await activeRule(context.db, side.id, direction);
     if (active === undefined) throw new UnknownName(`${ruleName(side, direction)} has neither a draft nor a published version.`);
     return { label: `version ${active.number}`, rule: active };
   }
-  const checked = await checkRule(await compiler(), await schemasOfSide(context, side), { name: ruleName(side, direction), direction, source });
+  const checked = await checkRule(await compiler(), await groundsOf(context, side, direction), { name: ruleName(side, direction), direction, source });
   // Texts that are not published are told apart by their content: isolates are kept by the id of what they run.
   const versionId = `text ${createHash("sha256").update(checked.code).digest("hex")}` as VersionId;
   return {
@@ -67,5 +68,16 @@ export async function schemasOfSide(context: SyncContext, side: SideRow, fresh?:
 
 /** The declarations of a side's rules as they are now: the one text for the editor, the check at publishing and the command line. */
 export async function declarationsOf(context: SyncContext, side: SideRow, direction: Direction): Promise<string> {
-  return ruleDeclarations(direction, await schemasOfSide(context, side));
+  const { mappings } = await runSettings(context.db, side.id);
+  return ruleDeclarations(direction, await schemasOfSide(context, side), mappings);
+}
+
+/** What a rule's text is checked with now. */
+export async function groundsOf(context: SyncContext, side: SideRow, direction: Direction): Promise<Grounds> {
+  return { declarations: await declarationsOf(context, side, direction), libraries: librarySources(await activeLibraries(context.db)) };
+}
+
+/** Texts by the name behind `lib/`. */
+export function librarySources(versions: readonly { readonly library: string; readonly source: string }[]): Record<string, string> {
+  return Object.fromEntries(versions.map(({ library, source }) => [library, source]));
 }

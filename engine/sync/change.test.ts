@@ -59,6 +59,36 @@ describe("the difference that an incoming rule made", () => {
     expect(changeMade(before, result({ short_description: null }), schema).fields).toEqual({ short_description: null });
   });
 
+  test("takes {name} for the choice of that name, and a record that was looked up for a reference to it", () => {
+    expect(changeMade(before, result({ state: { name: "2" } }), schema).fields).toEqual({ state: "2" });
+    expect(isEmpty(changeMade(before, result({ state: { name: "New" } }), schema))).toBe(true);
+    const found = { id: "u2", entityType: "sys_user", entityRef: { type: "sys_user", id: "u2" }, key: "Bob", url: "", display: {}, phone: "secret" };
+    expect(changeMade(before, result({ caller_id: found }), schema).fields).toEqual({ caller_id: { id: "u2", display: "Bob", type: "sys_user" } });
+    expect(isEmpty(changeMade(before, result({ caller_id: { ...found, id: "u1" } }), schema))).toBe(true);
+  });
+
+  test("knows fields whose names every object has only where the record has them", () => {
+    const hostile: EntitySchema = { ...schema, fields: [...schema.fields, field("constructor"), field("toString"), field("hasOwnProperty")] };
+    expect(changeMade(before, result({ constructor: "Acme", toString: null, hasOwnProperty: "" }), hostile).fields).toEqual({ constructor: "Acme" });
+    expect(() => changeMade(before, result({ valueOf: "x" }), hostile)).toThrow(/no field "valueOf"/);
+    const change = changeMade(before, result({ constructor: "Acme" }), hostile);
+    expect(onlyNews(change, { ...change, fields: {} }).fields).toEqual({ constructor: "Acme" });
+  });
+
+  test("makes a rich text plain for a plain field, and leaves a rich field alone that says the same", () => {
+    const html = "<p>a <b>b</b></p>";
+    const rich: EntitySchema = { ...schema, fields: [...schema.fields, field("notes", { type: "longText" }), field("steps", { type: "richText" })] };
+    const holding: EntityView = { ...before, notes: "a b", steps: html };
+    const made = (fields: Record<string, string>) => ({ ...result({}), entity: { ...holding, ...fields } as unknown as EntityAfter });
+    expect(isEmpty(changeMade(holding, made({ notes: html, steps: "a b" }), rich, new Set([html])))).toBe(true);
+    expect(changeMade(holding, made({ notes: html, steps: "a c" }), rich).fields).toEqual({ notes: html, steps: "<p>a c</p>" });
+  });
+
+  test("keeps in whose name a comment is to be written", () => {
+    const change = changeMade(before, result({ comments: [comment, { remoteId: "r1", body: "new", internal: false, author: { id: "u1" } }] }), schema);
+    expect(change.addComments).toEqual([{ body: "new", internal: false, remoteId: "r1", author: { id: "u1" } }]);
+  });
+
   test("holds added, edited and removed comments", () => {
     const change = changeMade(
       before,

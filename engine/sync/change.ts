@@ -1,14 +1,22 @@
-import type { EntitySchema, Json } from "../../connectors/connector.ts";
-import { blankEntityView, type EntityAfter, type EntityView, type IncomingResult } from "../rules/run-input.ts";
-import { fieldsOf, meansTheSame } from "./entity-view.ts";
+import type { EntitySchema, FieldSchema, Json } from "../../connectors/connector.ts";
+import { isJsonObject } from "../replica/json.ts";
+import { entityDifference, fieldsOf, meansTheSame, memberOf } from "../rules/entity-difference.ts";
+import { blankEntityView, type EntityView, type IncomingResult } from "../rules/run-input.ts";
+import { inDialectOf, saysTheSame } from "./dialects.ts";
 import { RuleFault } from "./rule-fault.ts";
 
 /** What an incoming rule wants done to one local record. */
 export interface Change {
   readonly entityType: string;
   readonly fields: Readonly<Record<string, Json>>;
-  /** `track` is for comments of the rule's own: true for one that is to travel. */
-  readonly addComments: readonly { readonly body: string; readonly internal: boolean; readonly remoteId: string | null; readonly track?: boolean }[];
+  /** `track` is for comments of the rule's own: true for one that is to travel. `author` is in whose name the rule wants it written. */
+  readonly addComments: readonly {
+    readonly body: string;
+    readonly internal: boolean;
+    readonly remoteId: string | null;
+    readonly track?: boolean;
+    readonly author?: Json;
+  }[];
   readonly editComments: readonly { readonly commentId: string; readonly body: string }[];
   readonly removeComments: readonly string[];
   readonly addAttachments: readonly { readonly remoteId: string; readonly filename: string; readonly mimetype: string; readonly filesize: number }[];
@@ -30,25 +38,52 @@ export function isUntouched(result: Changed): boolean {
 
 /**
  * The difference that an incoming rule made. Throws {@link RuleFault} for what can never be written: another entity type on a
- * tied record, none on a new one, a field that the type does not have or that is read-only.
+ * tied record, none on a new one, a field that the type does not have or that is read-only. `rich` are the texts of the replica that
+ * came from rich fields.
  */
-export function changeMade(before: EntityView, result: Changed, schema: EntitySchema): Change {
-  const after = result.entity;
-  const fields: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(fieldsOf(after))) {
-    const earlier = (before[name] ?? null) as Json;
-    if (meansTheSame(earlier, value, before.display[name])) continue;
-    fields[name] = value;
-  }
+export function changeMade(before: EntityView, result: Changed, schema: EntitySchema, rich: ReadonlySet<string> = new Set()): Change {
+  const { fields: set, comments, attachments } = entityDifference(before, result.entity);
+  const known = new Map(schema.fields.map((field) => [field.name, field]));
+  const fields = new Map(
+    Object.entries(set)
+      .map(([name, value]): [string, Json] => [name, inDialectOf(known.get(name), plainValue(value, known.get(name)), rich)])
+      .filter(([name, value]) => !isThere(before, name, value) && !saysTheSame(known.get(name), before[name], value, set[name])),
+  );
   if (result.status !== undefined) {
-    if (schema.statusField === undefined)
+    const { statusField } = schema;
+    if (statusField === undefined)
       throw new RuleFault("NO_STATUS", `${schema.entityType} has no status that status(${JSON.stringify(result.status)}) could set.`);
-    const earlier = (before[schema.statusField] ?? null) as Json;
-    if (!meansTheSame(earlier, result.status, before.display[schema.statusField])) fields[schema.statusField] = result.status;
-    else delete fields[schema.statusField];
+    if (isThere(before, statusField, result.status)) fields.delete(statusField);
+    else fields.set(statusField, result.status);
   }
-  refuseUnwritable(fields, schema);
-  return { entityType: after.entityType, fields, ...commentsMade(before, after), ...attachmentsMade(before, after) };
+  refuseUnwritable([...fields.keys()], schema, known);
+  return {
+    entityType: result.entity.entityType,
+    fields: Object.fromEntries(fields),
+    addComments: comments.added.map(({ track, ...comment }) => ({ ...comment, ...(track ? { track } : {}) })),
+    editComments: comments.edited.map(({ id, body }) => ({ commentId: id, body })),
+    removeComments: comments.removed,
+    addAttachments: attachments.added,
+    removeAttachments: attachments.removed,
+  };
+}
+
+/**
+ * Statuses, priorities and types travel as text or as `{name}`: a choice of that name is meant. A record that a look-up found stands for a
+ * reference to it: what else is known of it need not be written down.
+ */
+function plainValue(value: Json, field: FieldSchema | undefined): Json {
+  if (!isJsonObject(value)) return value;
+  if (field?.type === "choice" && typeof value["name"] === "string") return value["name"];
+  if (field?.type === "reference" && Object.hasOwn(value, "entityRef") && typeof value["id"] === "string") {
+    const { id, key, entityType } = value;
+    return { id, ...(typeof key === "string" ? { display: key } : {}), ...(typeof entityType === "string" ? { type: entityType } : {}) };
+  }
+  return value;
+}
+
+function isThere(before: EntityView, name: string, value: Json): boolean {
+  return meansTheSame((memberOf(before, name) ?? null) as Json, value, memberOf(before.display, name));
 }
 
 export function isEmpty(change: Change): boolean {
@@ -64,14 +99,16 @@ export function isEmpty(change: Change): boolean {
  */
 export function onlyNews(change: Change, fromPrevious: Change): Change {
   const fields = Object.fromEntries(
-    Object.entries(change.fields).filter(([name, value]) => !(name in fromPrevious.fields && meansTheSame(fromPrevious.fields[name] ?? null, value))),
+    Object.entries(change.fields).filter(
+      ([name, value]) => !(Object.hasOwn(fromPrevious.fields, name) && meansTheSame(memberOf(fromPrevious.fields, name) ?? null, value)),
+    ),
   );
   return { ...change, fields };
 }
 
-function refuseUnwritable(fields: Readonly<Record<string, Json>>, schema: EntitySchema): void {
-  for (const name of Object.keys(fields)) {
-    const field = schema.fields.find((candidate) => candidate.name === name);
+function refuseUnwritable(names: readonly string[], schema: EntitySchema, known: ReadonlyMap<string, FieldSchema>): void {
+  for (const name of names) {
+    const field = known.get(name);
     if (field === undefined && !schema.sampled) {
       throw new RuleFault("UNKNOWN_FIELD", `${schema.entityType} has no field ${JSON.stringify(name)}, which the incoming rule sets.`, { fields: [name] });
     }
@@ -81,40 +118,4 @@ function refuseUnwritable(fields: Readonly<Record<string, Json>>, schema: Entity
       });
     }
   }
-}
-
-function commentsMade(before: EntityView, after: EntityAfter): Pick<Change, "addComments" | "editComments" | "removeComments"> {
-  const addComments: Change["addComments"][number][] = [];
-  const editComments: Change["editComments"][number][] = [];
-  const earlier = new Map([...before.comments, ...before.internalComments].map((comment) => [comment.id, comment]));
-  const kept = new Set<string>();
-  for (const comment of [...after.comments, ...after.internalComments]) {
-    if ("id" in comment && typeof comment.id === "string") {
-      kept.add(comment.id);
-      const original = earlier.get(comment.id);
-      if (original !== undefined && original.body !== comment.body) editComments.push({ commentId: comment.id, body: comment.body });
-      continue;
-    }
-    const remoteId = "remoteId" in comment && typeof comment.remoteId === "string" ? comment.remoteId : null;
-    addComments.push({
-      body: comment.body,
-      internal: comment.internal === true,
-      remoteId,
-      ...("track" in comment && comment.track === true ? { track: true } : {}),
-    });
-  }
-  return { addComments, editComments, removeComments: [...earlier.keys()].filter((id) => !kept.has(id)) };
-}
-
-function attachmentsMade(before: EntityView, after: EntityAfter): Pick<Change, "addAttachments" | "removeAttachments"> {
-  const addAttachments: Change["addAttachments"][number][] = [];
-  const kept = new Set<string>();
-  for (const attachment of after.attachments) {
-    if ("id" in attachment && typeof attachment.id === "string") kept.add(attachment.id);
-    else if ("remoteId" in attachment) {
-      const { remoteId, filename, mimetype, filesize } = attachment as { remoteId: string; filename: string; mimetype: string; filesize: number };
-      addAttachments.push({ remoteId, filename, mimetype, filesize });
-    }
-  }
-  return { addAttachments, removeAttachments: before.attachments.map((attachment) => attachment.id).filter((id) => !kept.has(id)) };
 }

@@ -1,10 +1,10 @@
-import type { Connector } from "../../connectors/connector.ts";
-import { platforms } from "../../connectors/platforms.ts";
+import type { Allowance, Connector } from "../../connectors/connector.ts";
+import { type ConnectOptions, platforms } from "../../connectors/platforms.ts";
 import { canonicalText } from "../replica/canonical.ts";
-import { sealedSecretsOf } from "../store/configuration.ts";
+import { keepSecret, sealedSecretsOf } from "../store/configuration.ts";
 import type { Db } from "../store/database.ts";
 import type { InstanceId, Problem } from "../store/schema.ts";
-import type { Vault } from "../store/secrets.ts";
+import { Secret, type Vault } from "../store/secrets.ts";
 
 /** One instance as it is configured now, with the connector that speaks to it. */
 export interface LiveInstance {
@@ -16,8 +16,14 @@ export interface LiveInstance {
   readonly connector: Connector;
 }
 
+/** What was asked of an instance so far, and what it says that it allows. */
+interface Usage {
+  readonly calls: number;
+  readonly allowance: Allowance | undefined;
+}
+
 /** The instances of a node, each with a connector. */
-export type Instances = Pick<ConnectorPool, "instance" | "fresh" | "secretsOf" | "calls">;
+export type Instances = Pick<ConnectorPool, "instance" | "fresh" | "secretsOf" | "usage" | "hookKey">;
 
 /**
  * Makes connectors on demand and keeps them while the instance's configuration and secrets stay as they are, so that a change
@@ -47,7 +53,7 @@ export class ConnectorPool {
       if (platform === undefined) throw new Error(`The instance ${row.name} is of the platform ${row.platform}, which this version does not know.`);
       const secrets = this.#opened(row.name, sealed);
       // The one before is not closed here: work that began with it may still be under way. It holds no more than idle sockets.
-      kept = { made, connector: platform.connect(row.config, secrets), secrets: Object.values(secrets) };
+      kept = { made, connector: platform.connect(row.config, secrets, this.#options(id, row.name)), secrets: Object.values(secrets) };
       this.#kept.set(id, kept);
     }
     return { id, name: row.name, platform: row.platform, pollIntervalMs: row.poll_interval_ms, stopped: row.stopped, connector: kept.connector };
@@ -59,7 +65,11 @@ export class ConnectorPool {
     const platform = platforms[row.platform];
     if (platform === undefined) throw new Error(`The instance ${row.name} is of the platform ${row.platform}, which this version does not know.`);
     const sealed = await sealedSecretsOf(this.#db, id);
-    return platform.connect(row.config, this.#opened(row.name, sealed));
+    return platform.connect(row.config, this.#opened(row.name, sealed), this.#options(id, row.name));
+  }
+
+  #options(id: InstanceId, instance: string): ConnectOptions {
+    return { keepSecret: async (name, value) => await keepSecret(this.#db, this.#vault, { id, name: instance }, name, value) };
   }
 
   #opened(instance: string, sealed: Awaited<ReturnType<typeof sealedSecretsOf>>): Record<string, string> {
@@ -72,9 +82,14 @@ export class ConnectorPool {
     return this.#kept.get(id)?.secrets ?? [];
   }
 
-  /** Platform calls made so far, by instance. */
-  calls(): ReadonlyMap<InstanceId, number> {
-    return new Map([...this.#kept].map(([id, { connector }]) => [id, connector.calls()]));
+  /** What keeps strangers from an instance's webhook address. It follows from the node's key, so that nothing has to be stored. */
+  hookKey(id: InstanceId): string {
+    return this.#vault.fingerprint(new Secret(id), "webhook address").slice(0, 40);
+  }
+
+  /** What was asked of platforms so far, by instance. */
+  usage(): ReadonlyMap<InstanceId, Usage> {
+    return new Map([...this.#kept].map(([id, { connector }]) => [id, { calls: connector.calls(), allowance: connector.allowance?.() }]));
   }
 
   async close(): Promise<void> {

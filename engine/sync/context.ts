@@ -3,6 +3,7 @@ import type { Lanes } from "../lanes/lanes.ts";
 import type { RuleCompiler } from "../rules/compile.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Db } from "../store/database.ts";
+import type { Vault } from "../store/secrets.ts";
 import type { Instances } from "./connector-pool.ts";
 
 /** What every step of a sync needs. Time, randomness and ids come in here, so that a test can own them. */
@@ -11,6 +12,7 @@ export interface SyncContext {
   readonly lanes: Lanes;
   readonly sandbox: Sandbox;
   readonly connectors: Instances;
+  readonly vault: Vault;
   /** Checks rules; made when first asked for. Without it a runner does not look for drift. */
   readonly compiler?: () => Promise<RuleCompiler>;
   readonly log: Logger;
@@ -28,7 +30,7 @@ export interface SyncContext {
 export interface Pace {
   /** While an instance is stopped, its lanes and polls look again this often. */
   readonly stoppedMs: number;
-  /** How soon a rule that waits for another twin is run again. */
+  /** How soon a rule that waits for another twin is run again if nothing woke it: the tie does, so this is for what nobody foresaw. */
   readonly waitingMs: number;
   /**
    * How long after a write whose answer never came the platform may still be at it: only when so much time has passed is a
@@ -37,7 +39,7 @@ export interface Pace {
   readonly doubtMs: number;
 }
 
-const usualPace: Pace = { stoppedMs: 15_000, waitingMs: 10_000, doubtMs: 10_000 };
+const usualPace: Pace = { stoppedMs: 15_000, waitingMs: 300_000, doubtMs: 10_000 };
 
 export function paceOf(context: Pick<SyncContext, "pace">): Pace {
   return { ...usualPace, ...context.pace };

@@ -2,9 +2,10 @@ import { ConnectorError } from "../../connectors/errors.ts";
 import type { RuleCompiler } from "../rules/compile.ts";
 import { declarationsHash, ruleDeclarations } from "../rules/declarations.ts";
 import { takeChore } from "../store/chores.ts";
-import { listSides, type SideRow } from "../store/configuration.ts";
+import { listSides, runSettings, type SideRow } from "../store/configuration.ts";
 import { type ActiveVersion, activeVersions, declarationsBy, type FoundDrift, recordDrift } from "../store/drift.ts";
-import { schemasOfSide } from "./candidate.ts";
+import { librariesOfVersion } from "../store/libraries.ts";
+import { librarySources, schemasOfSide } from "./candidate.ts";
 import { changedLines } from "./compare.ts";
 import type { SyncContext } from "./context.ts";
 import { ruleName } from "./rule-run.ts";
@@ -62,9 +63,10 @@ async function lookAt(context: SyncContext, compiler: () => Promise<RuleCompiler
     await connector.close();
   }
   const found: FoundDrift[] = [];
+  const { mappings } = await runSettings(context.db, side.id);
   for (const version of versions) {
     const place = { sideId: side.id, direction: version.direction, versionId: version.versionId };
-    const declarations = ruleDeclarations(version.direction, schemas);
+    const declarations = ruleDeclarations(version.direction, schemas, mappings);
     const hash = declarationsHash(declarations);
     if (hash === version.declarationsHash) {
       found.push({ ...blank, ...place, declarationsHash: hash });
@@ -72,7 +74,9 @@ async function lookAt(context: SyncContext, compiler: () => Promise<RuleCompiler
     }
     const before = await declarationsBy(context.db, version.declarationsHash);
     const lines = before === undefined ? [] : changedLines(before, declarations);
-    const compiled = await (await compiler()).compile({ name: ruleName(side, version.direction), source: version.source, declarations });
+    // Those that are part of the version's program, which is what runs.
+    const libraries = librarySources(await librariesOfVersion(context.db, version.versionId));
+    const compiled = await (await compiler()).compile({ name: ruleName(side, version.direction), source: version.source, declarations, libraries });
     found.push({
       ...place,
       declarationsHash: hash,

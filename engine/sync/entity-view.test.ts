@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Comment, Entity, EntitySchema } from "../../connectors/connector.ts";
-import { entityView, expectedAfter, fieldsOf, meansTheSame } from "./entity-view.ts";
+import { fieldsOf, meansTheSame } from "../rules/entity-difference.ts";
+import { entityView, expectedAfter } from "./entity-view.ts";
 
 const comment = (id: string): Comment => ({ id, body: id, internal: false, author: null, created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z" });
 const entity = (fields: Entity["fields"], comments: Comment[] = [], display: Record<string, string> = {}): Entity => ({

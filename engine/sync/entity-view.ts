@@ -1,5 +1,5 @@
 import type { Comment, Entity, EntitySchema, Json } from "../../connectors/connector.ts";
-import { canonicalText } from "../replica/canonical.ts";
+import { meansTheSame, memberOf } from "../rules/entity-difference.ts";
 import { type EntityView, entityViewNames } from "../rules/run-input.ts";
 
 const ownNames: ReadonlySet<string> = new Set(entityViewNames);
@@ -25,12 +25,6 @@ export function entityJson(entity: Entity): Json {
   return JSON.parse(JSON.stringify(entity)) as Json;
 }
 
-/** The platform fields of a view or of what a rule made of one. */
-export function fieldsOf(view: { readonly [name: string]: unknown }): Record<string, Json> {
-  // Everything beside the own names comes from Entity.fields or passed the result schema: it is JSON.
-  return Object.fromEntries(Object.entries(view).filter(([name, value]) => !ownNames.has(name) && value !== undefined)) as Record<string, Json>;
-}
-
 /** What our write did to a record that was read before and after it. */
 export interface OwnWrite {
   /** The record before the write; null when the write created it. */
@@ -50,7 +44,7 @@ export function expectedAfter(read: Entity, own: OwnWrite, schema: EntitySchema)
   const fields: Record<string, Json> = { ...read.fields };
   const display: Record<string, string> = { ...read.display };
   for (const [name, value] of Object.entries(own.fields)) {
-    if (!meansTheSame(read.fields[name] ?? null, value, read.display[name])) {
+    if (!meansTheSame(memberOf(read.fields, name) ?? null, value, memberOf(read.display, name))) {
       fields[name] = value;
       delete display[name];
     }
@@ -58,9 +52,9 @@ export function expectedAfter(read: Entity, own: OwnWrite, schema: EntitySchema)
   if (own.before !== null) {
     for (const name of Object.keys(read.fields)) {
       // A read-only field cannot have been edited: its new value is the platform's answer to our write.
-      if (name in own.fields || readOnly.has(name)) continue;
-      fields[name] = own.before.fields[name] ?? null;
-      const label = own.before.display[name];
+      if (Object.hasOwn(own.fields, name) || readOnly.has(name)) continue;
+      fields[name] = memberOf(own.before.fields, name) ?? null;
+      const label = memberOf(own.before.display, name);
       if (label === undefined) delete display[name];
       else display[name] = label;
     }
@@ -78,18 +72,4 @@ export function expectedAfter(read: Entity, own: OwnWrite, schema: EntitySchema)
 function expectedItems<Item extends Pick<Comment, "id">>(before: readonly Item[], read: readonly Item[], touched: ReadonlySet<string>): Item[] {
   const earlier = before.filter((item) => !touched.has(item.id));
   return [...earlier, ...read.filter((item) => touched.has(item.id))];
-}
-
-/** True when a value read back is what was written, in the platform's own spelling: a reference by its id, a choice by its label, nothing for empty text. */
-export function meansTheSame(read: Json, written: Json, label?: string): boolean {
-  if (comparable(read) === comparable(written)) return true;
-  return label !== undefined && written === label;
-}
-
-/** References compare by id, scalars by their text (platforms answer "3" for 3), all kinds of nothing alike. */
-function comparable(value: Json): string {
-  if (value === null || value === "" || (Array.isArray(value) && value.length === 0)) return "";
-  if (typeof value !== "object") return String(value);
-  if ("id" in value && typeof value.id === "string") return value.id;
-  return canonicalText(value);
 }

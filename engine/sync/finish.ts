@@ -9,10 +9,12 @@ import { recordRuns } from "../store/runs.ts";
 import { recordAcknowledged, recordReceived, recordSeen, recordSent } from "../store/twins.ts";
 import type { Applying } from "./apply.ts";
 import type { SyncContext } from "./context.ts";
+import { richTextIn } from "./dialects.ts";
 import { runEffects } from "./effects.ts";
 import { entityJson, expectedAfter } from "./entity-view.ts";
 import { askOutgoing } from "./outgoing.ts";
 import { sendReplica } from "./send.ts";
+import { wakeThoseWaiting } from "./waiting.ts";
 
 /**
  * Records that the message was handled: what the other side knows now, the acknowledgement, the runs, and the next job of the
@@ -25,6 +27,8 @@ export async function finish(context: SyncContext, side: SideRow, connector: Con
     throw new Error("A message reached its end without a decision.");
   const schema = applying.after === undefined ? undefined : await connector.describe(applying.after.ref.type);
   const known = applying.after === undefined || schema === undefined ? undefined : await whatTheyKnow(context, side, rule, applying, applying.after, schema);
+  const unsentRich = applying.unsent === undefined || applying.found === null ? [] : await richTextIn(connector, applying.found, applying.unsent.replica);
+  const knownRich = applying.after === undefined || known === undefined ? [] : await richTextIn(connector, applying.after, known.actual.replica);
   await context.db.transaction().execute(async (tx) => {
     await context.lanes.complete(tx, applying.item.lane);
     let sequence = local.sentSequence;
@@ -36,6 +40,7 @@ export async function finish(context: SyncContext, side: SideRow, connector: Con
         replica: applying.unsent.replica,
         hash: applying.unsent.hash,
         previous: local.sent,
+        rich: unsentRich,
         sequence,
         basis: local.receivedSequence,
       });
@@ -46,7 +51,14 @@ export async function finish(context: SyncContext, side: SideRow, connector: Con
       const news = known.actual.hash !== known.expected.hash || (decision.kind !== "skip" && decision.mergedWithOurs) || applying.createdUnseen;
       if (news) {
         sequence += 1;
-        await sendReplica(context, tx, side, { twinId: twin.id, ...known.actual, previous: known.expected.replica, sequence, basis: message.sequence });
+        await sendReplica(context, tx, side, {
+          twinId: twin.id,
+          ...known.actual,
+          rich: knownRich,
+          previous: known.expected.replica,
+          sequence,
+          basis: message.sequence,
+        });
       }
     }
     const entity = applying.after ?? applying.before;
@@ -54,6 +66,8 @@ export async function finish(context: SyncContext, side: SideRow, connector: Con
       // Without knowing what the other side knows, this state has to be looked at once more: no poll may pass over it.
       const lookAgain = decision.kind === "change" && known === undefined;
       await recordSeen(tx, twin.id, side.id, { key: entity.key, url: entity.url, version: lookAgain ? "" : entity.version });
+      // Rules of the other side know this record by its key, which nobody knew when it was tied.
+      if (entity.key !== local.key) await wakeThoseWaiting(tx, side, { ref: entity.ref, key: entity.key }, twin.sides.get(side.remote.id));
     }
     await settleMessage(tx, message.id, decision.kind === "skip" ? "skipped" : "applied", decision.kind === "change" ? null : decision.why);
     await acknowledge(tx, side, applying, sequence + 1, entity ?? null);
@@ -100,6 +114,7 @@ async function acknowledge(tx: Tx, side: SideRow, applying: Applying, sequence: 
     sequence,
     kind: "ack",
     previous: null,
+    rich: null,
     body: {
       of: message.sequence,
       entity: entity === null ? null : { type: entity.ref.type, id: entity.ref.id, key: entity.key, url: entity.url },

@@ -6,6 +6,7 @@ import type { SideRow } from "../store/configuration.ts";
 import { localRecordFor, twinsOfRecords } from "../store/twins.ts";
 import type { SyncContext } from "./context.ts";
 import { entityView } from "./entity-view.ts";
+import { platformRequest } from "./platform-request.ts";
 
 const lookupLimit = 200;
 const conditions = z.record(z.string(), z.json());
@@ -52,14 +53,11 @@ async function answer(context: SyncContext, side: SideRow, connector: Connector,
     }
     case "platform.get": {
       const [path] = z.tuple([z.string().startsWith("/")]).parse(call.args);
-      return await connector.request("GET", path);
+      return await platformRequest(context, side, connector, { method: "GET", path });
     }
     case "platform.request": {
-      const [method, path] = z.tuple([z.string(), z.string().startsWith("/"), z.json().optional()]).parse(call.args);
-      if (method.toUpperCase() === "GET") return await connector.request("GET", path);
-      throw new ConnectorError("PERMISSION", {
-        message: `platform.request(${JSON.stringify(method)}, ${JSON.stringify(path)}) would write; no path is open for writing on this connection.`,
-      });
+      const [method, path, body] = z.tuple([z.string(), z.string().startsWith("/"), z.json().optional()]).parse(call.args);
+      return await platformRequest(context, side, connector, { method, path, body });
     }
     case "twins.localFor": {
       const [remoteKey, type] = z.tuple([z.string().min(1), z.string().nullish()]).parse(call.args);

@@ -1,11 +1,14 @@
 import type { Connector, EntityRef, EntitySchema, Json } from "../../connectors/connector.ts";
+import { platforms } from "../../connectors/platforms.ts";
+import { meansTheSame } from "../rules/entity-difference.ts";
 import { blankEntityView, type Effects, type EntityView, type IncomingResult, type IncomingRunInput } from "../rules/run-input.ts";
 import type { ActiveRule, SideRow } from "../store/configuration.ts";
 import type { Trace } from "../store/twins.ts";
 import { type Applying, hasWritten } from "./apply.ts";
 import { type Change, changeMade, isEmpty, isUntouched, onlyNews } from "./change.ts";
 import type { SyncContext } from "./context.ts";
-import { entityView, meansTheSame } from "./entity-view.ts";
+import { richTextsOf } from "./dialects.ts";
+import { entityView } from "./entity-view.ts";
 import { RuleFault } from "./rule-fault.ts";
 import { ruleName, runIncoming } from "./rule-run.ts";
 
@@ -37,6 +40,7 @@ export async function decideChange(context: SyncContext, side: SideRow, rule: Ac
     firstSync: applying.before === null || (twin.sides.get(side.id)?.received == null && twin.sides.get(side.id)?.sent == null),
     entity: before,
     traces: { comments: traceTable(side, applying.traces, "comment"), attachments: traceTable(side, applying.traces, "attachment") },
+    platform: { name: platforms[connector.platform]?.label ?? connector.platform, impersonation: connector.capabilities.impersonation },
     connection: { name: side.connectionName, local: side.name, remote: side.remote.name },
     mappings: rule.mappings,
     now: context.now().getTime(),
@@ -47,8 +51,11 @@ export async function decideChange(context: SyncContext, side: SideRow, rule: Ac
   if (result.kind === "waiting") return { kind: "waiting", remoteKey: result.remoteKey };
   if (applying.before === null && result.effects.linkTo !== undefined) return { kind: "link", ref: result.effects.linkTo };
   if (applying.before === null) {
-    if (isUntouched(result))
-      return { kind: "nothing", why: "The incoming rule left the new entity untouched; nothing was created.", effects: result.effects, mergedWithOurs: false };
+    if (isUntouched(result)) {
+      const why = "The incoming rule left the new entity untouched; nothing was created.";
+      note(applying, why);
+      return { kind: "nothing", why, effects: result.effects, mergedWithOurs: false };
+    }
     if (result.entity.entityType === "") {
       throw new RuleFault("NO_ENTITY_TYPE", `${ruleName(side, "incoming")} (version ${rule.number}) sets fields of a new entity but no entity.entityType.`, {
         rule: ruleName(side, "incoming"),
@@ -66,23 +73,32 @@ export async function decideChange(context: SyncContext, side: SideRow, rule: Ac
     );
   }
   const schema = await connector.describe(result.entity.entityType);
-  const change = withoutCarriedOut(changeMade(before, result, schema), applying);
+  const change = withoutCarriedOut(changeMade(before, result, schema, richTextsOf(applying.message)), applying);
   const both = editedOnBothSides(side, applying);
   const news = both ? onlyNews(change, await fromPrevious(context, side, rule, applying, input, before, schema)) : change;
   // One side has to have the last word where both edited the same field, or they would swap values: the left one tells its result again.
   const mergedWithOurs = both && side.position === "left";
   if (applying.before !== null && isEmpty(news)) {
-    return { kind: "nothing", why: "The incoming rule changed nothing.", effects: result.effects, mergedWithOurs: mergedWithOurs && hasWritten(applying) };
+    const why = "The incoming rule changed nothing.";
+    note(applying, why);
+    return { kind: "nothing", why, effects: result.effects, mergedWithOurs: mergedWithOurs && hasWritten(applying) };
   }
   return { kind: "change", change: news, effects: result.effects, mergedWithOurs };
+}
+
+/** Says in the record of the run why nothing came of it. */
+function note(applying: Applying, reason: string): void {
+  const index = applying.runs.findLastIndex((run) => run.direction === "incoming" && run.outcome === "ok");
+  const run = applying.runs[index];
+  if (run !== undefined) applying.runs[index] = { ...run, reason };
 }
 
 /** Leaves out fields that an earlier try of this message wrote: if they hold something else by now, somebody has edited them since. */
 function withoutCarriedOut(change: Change, { done, found, before }: Applying): Change {
   const isCarriedOut = (name: string, value: Json): boolean => {
-    if (name in done.landed) return meansTheSame(done.landed[name] ?? null, value);
+    if (Object.hasOwn(done.landed, name)) return meansTheSame(done.landed[name] ?? null, value);
     // Nobody knows whether this one was written. A field that is still as it was found was not.
-    if (!(name in done.fields) || found === null || before === null) return false;
+    if (!Object.hasOwn(done.fields, name) || found === null || before === null) return false;
     return meansTheSame(done.fields[name] ?? null, value) && !meansTheSame(before.fields[name] ?? null, found.fields[name] ?? null);
   };
   return { ...change, fields: Object.fromEntries(Object.entries(change.fields).filter(([name, value]) => !isCarriedOut(name, value))) };
@@ -117,7 +133,9 @@ async function fromPrevious(
   const { previous } = applying.message;
   if (previous === null) return nothing;
   const result = await resultOf(context, side, rule, applying, { ...input, replica: previous }, false);
-  return result.kind === "changed" && result.entity.entityType === before.entityType ? changeMade(before, result, schema) : nothing;
+  return result.kind === "changed" && result.entity.entityType === before.entityType
+    ? changeMade(before, result, schema, richTextsOf(applying.message))
+    : nothing;
 }
 
 async function resultOf(

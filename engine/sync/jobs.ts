@@ -5,8 +5,11 @@ import type { ConnectionId, SideId, TwinId } from "../store/schema.ts";
 
 /** All work on one twin goes through one lane, whatever side it is for: reading a record while we write it would mistake our edit for a person's. */
 function laneOf(twinId: TwinId): string {
-  return `twin:${twinId}`;
+  return `${twinLanePrefix}${twinId}`;
 }
+
+/** What the names of the lanes of twins begin with. */
+export const twinLanePrefix = "twin:";
 
 export interface ObserveWork {
   readonly connectionId: ConnectionId;

@@ -1,8 +1,8 @@
 import type { Entity } from "../../connectors/connector.ts";
+import { meansTheSame, memberOf } from "../rules/entity-difference.ts";
 import type { SideRow } from "../store/configuration.ts";
 import type { Db } from "../store/database.ts";
 import { createsUnderWay, isOurs } from "../store/messages.ts";
-import { meansTheSame } from "./entity-view.ts";
 
 /** What all of our markers begin with. */
 export const markerPrefix = "ib-";
@@ -18,7 +18,9 @@ export async function makerOf(db: Db, side: SideRow, entity: Entity): Promise<"u
   );
   if (await isOurs(db, side.id, entity.ref.id, texts)) return "us";
   const underWay = await createsUnderWay(db, side.id, entity.ref.type);
-  return underWay.some((fields) => Object.entries(fields).every(([name, value]) => meansTheSame(entity.fields[name] ?? null, value, entity.display[name])))
+  return underWay.some((fields) =>
+    Object.entries(fields).every(([name, value]) => meansTheSame(memberOf(entity.fields, name) ?? null, value, memberOf(entity.display, name))),
+  )
     ? "perhaps us"
     : "somebody";
 }

@@ -1,17 +1,21 @@
 import type { Connector, Entity } from "../../connectors/connector.ts";
 import type { ClaimedLane } from "../lanes/lanes.ts";
 import { type ActiveRule, type SideRow, setInstanceStopped } from "../store/configuration.ts";
+import type { Tx } from "../store/database.ts";
 import { recordRuns } from "../store/runs.ts";
 import type { TwinId } from "../store/schema.ts";
 import { dropCandidate, loadTraces, loadTwins, recordSeen, type Trace, type TwinState } from "../store/twins.ts";
 import type { LiveInstance } from "./connector-pool.ts";
-import { paceOf, type SyncContext } from "./context.ts";
+import type { SyncContext } from "./context.ts";
+import { richTextIn } from "./dialects.ts";
 import { runEffects } from "./effects.ts";
 import { makerOf } from "./maker.ts";
 import { askOutgoing } from "./outgoing.ts";
+import { RuleFault } from "./rule-fault.ts";
 import { ruleOf } from "./rule-run.ts";
 import { sendReplica } from "./send.ts";
 import { settleError } from "./settle.ts";
+import { waitForTwin, wakeThoseWaiting } from "./waiting.ts";
 
 /** How soon a record is looked at again that a create under way may turn out to have made, in milliseconds. */
 const undecidedDelayMs = 1_000;
@@ -58,7 +62,7 @@ export async function observe(context: SyncContext, side: SideRow, instance: Liv
         try {
           if (outcome === undefined) throw new Error("The connector answered fewer records than it was asked for.");
           if (!outcome.ok) throw outcome.error;
-          await observeOne(context, side, rule, item, twin, traces.get(twin.id) ?? [], outcome.entity);
+          await observeOne(context, side, instance.connector, rule, item, twin, traces.get(twin.id) ?? [], outcome.entity);
         } catch (error) {
           await fail(context, side, item, error);
         }
@@ -80,6 +84,7 @@ export async function readMany(connector: Connector, refs: readonly { type: stri
 async function observeOne(
   context: SyncContext,
   side: SideRow,
+  connector: Connector,
   rule: ActiveRule,
   item: ObserveItem,
   twin: TwinState,
@@ -105,11 +110,13 @@ async function observeOne(
     return;
   }
   const local = twin.sides.get(side.id);
+  const rich = said.kind === "replica" ? await richTextIn(connector, entity, said.replica) : [];
   context.passing("observe.before-send");
-  await context.db.transaction().execute(async (tx) => {
-    if (said.kind === "waiting") await context.lanes.putBack(tx, item.lane, paceOf(context).waitingMs, false);
+  const handle = async (tx: Tx): Promise<void> => {
+    if (said.kind === "waiting") await waitForTwin(context, tx, side, item.lane, said.remoteKey);
     else await context.lanes.complete(tx, item.lane);
     await recordSeen(tx, twin.id, side.id, { key: entity.key, url: entity.url, version: entity.version });
+    if (entity.key !== local?.key) await wakeThoseWaiting(tx, side, { ref: entity.ref, key: entity.key }, twin.sides.get(side.remote.id));
     const news = said.kind === "replica" && (item.anyway || said.hash !== local?.sentHash);
     await recordRuns(tx, [news || said.kind !== "replica" ? run : { ...run, reason: "The replica equals the last one sent; nothing was sent." }]);
     if (said.kind !== "replica") return;
@@ -119,12 +126,22 @@ async function observeOne(
         replica: said.replica,
         hash: said.hash,
         previous: local?.sent ?? null,
+        rich,
         sequence: (local?.sentSequence ?? 0) + 1,
         basis: local?.receivedSequence ?? 0,
       });
     }
     await runEffects(context, tx, side, twin.id, said.effects);
-  });
+  };
+  try {
+    await context.db.transaction().execute(handle);
+  } catch (error) {
+    if (!(error instanceof RuleFault)) throw error;
+    // The record is known by its key all the same: others may wait for it.
+    await context.db.transaction().execute(async (tx) => await recordSeen(tx, twin.id, side.id, { key: entity.key, url: entity.url, version: entity.version }));
+    await settleError(context, { lane: item.lane, side, twinId: twin.id, runs: [run] }, error);
+    return;
+  }
   context.passing("observe.sent");
 }
 

@@ -9,7 +9,6 @@ import { paceOf, type SyncContext } from "./context.ts";
 import { observeJob } from "./jobs.ts";
 import { delayAfter } from "./settle.ts";
 
-const pageSize = 200;
 /** Pages read in one go; what is left waits for the next turn, so that one busy watch cannot hold a runner for ever. */
 const pagesAtOnce = 25;
 const lostCursorBackMs = 24 * 3_600_000;
@@ -25,14 +24,15 @@ export async function poll(context: SyncContext, side: SideRow, instance: LiveIn
       const found = await instance.connector.poll(
         { entityType: watch.entityType, query: watch.query },
         cursor ?? undefined,
-        pageSize,
+        instance.connector.capabilities.batchSize,
         watch.since.toISOString(),
       );
       const ours = await transact(context.db, async (tx) => {
         if (!(await advanceWatch(tx, watch, found.cursor))) return false;
         const versions = new Map(found.changes.map((change) => [change.ref.id, change.version]));
-        const ids = [...versions.keys()];
-        const known = await twinsOfRecords(tx, side.id, watch.entityType, ids);
+        const known = await twinsOfRecords(tx, side.id, watch.entityType, [...versions.keys()]);
+        // A deleted record concerns its twin, if it has one; it does not start a sync.
+        const deleted = new Set(found.changes.filter((change) => change.deleted === true).map((change) => change.ref.id));
         const withTwin = new Set(known.map((record) => record.entityId));
         const started =
           watch.kind === "trigger"
@@ -40,7 +40,7 @@ export async function poll(context: SyncContext, side: SideRow, instance: LiveIn
                 tx,
                 side,
                 watch.entityType,
-                ids.filter((id) => !withTwin.has(id)),
+                [...versions.keys()].filter((id) => !withTwin.has(id) && !deleted.has(id)),
               )
             : [];
         // A state that was handled already, most often the one that we brought about ourselves, needs no look.

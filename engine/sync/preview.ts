@@ -12,7 +12,9 @@ import type { Change } from "./change.ts";
 import type { SyncContext } from "./context.ts";
 import { type Decision, decideChange } from "./incoming.ts";
 import { askOutgoing } from "./outgoing.ts";
+import { requestsInWords } from "./platform-request.ts";
 import { readOnly } from "./read-only.ts";
+import { withoutHidden, withoutMarked } from "./redaction.ts";
 import { RuleFault } from "./rule-fault.ts";
 import { UnknownName } from "./unknown-name.ts";
 import { changeInWords, effectsInWords } from "./words.ts";
@@ -70,8 +72,9 @@ export async function preview(
     const present = twin ?? untied(reading, side, entity.ref);
     const { run, said, fault } = await askOutgoing(reading, side, rule, present, traces, entity);
     const base = { ...shown, firstSync: present.state !== "tied", ...whatRan(run) };
+    const hide = <Shown>(value: Shown): Shown => withoutHidden([run], withoutMarked(rule.redact, value));
     if (said === undefined) return { ...base, ...failure(fault, run) };
-    if (said.kind === "skipped") return { ...base, outcome: "skipped", words: [`Skip: ${said.why}`] };
+    if (said.kind === "skipped") return { ...base, outcome: "skipped", words: [withoutHidden([run], `Skip: ${said.why}`)] };
     if (said.kind === "waiting") return { ...base, outcome: "waiting", words: [`Wait until ${said.remoteKey} has a twin`] };
     const lastSent = present.sides.get(side.id)?.sent ?? null;
     const found = lastSent === null ? [] : differencesOf(lastSent, said.replica);
@@ -82,10 +85,10 @@ export async function preview(
     return {
       ...base,
       outcome: isNews ? "would" : "nothing",
-      words: [...words, ...effectsInWords(said.effects)],
-      replica: said.replica,
-      lastSent,
-      differences: found,
+      words: [...words, ...requestsInWords(run.calls), ...effectsInWords(said.effects)],
+      replica: hide(said.replica),
+      lastSent: hide(lastSent),
+      differences: found.map((difference) => shownDifference(rule.redact, run, difference)),
     };
   }
 
@@ -96,7 +99,8 @@ export async function preview(
   const base = { ...shown, firstSync: entity === null };
   try {
     const decision = await decideChange(reading, side, rule, connector, applying);
-    return { ...base, ...whatRan(applying.runs[0]), ...(await decided(connector, entity, decision)) };
+    const found = await decided(connector, entity, decision, { marked: rule.redact, runs: applying.runs });
+    return { ...base, ...whatRan(applying.runs[0]), ...found };
   } catch (error) {
     if (!(error instanceof RuleFault)) throw error;
     return { ...base, ...whatRan(applying.runs[0]), ...failure(error, applying.runs[0]) };
@@ -155,6 +159,7 @@ function pretendedMessage(side: SideRow, twin: TwinState, traces: Applying["trac
     kind: "replica" as const,
     body: replica,
     previous: null,
+    rich: null,
     basis: local?.replicaSequence ?? 0,
     state: "received" as const,
     found: null,
@@ -163,20 +168,35 @@ function pretendedMessage(side: SideRow, twin: TwinState, traces: Applying["trac
   return Object.assign(applying, { before, found: before });
 }
 
-async function decided(connector: Connector, before: Entity | null, decision: Decision): Promise<Pick<Preview, "outcome" | "words" | "change">> {
+/** What is not to be seen of a preview: values of fields by name, and what was withheld from its runs. */
+interface NotShown {
+  readonly marked: readonly string[];
+  readonly runs: readonly NewRun[];
+}
+
+async function decided(
+  connector: Connector,
+  before: Entity | null,
+  decision: Decision,
+  { marked, runs }: NotShown,
+): Promise<Pick<Preview, "outcome" | "words" | "change">> {
+  const requests = requestsInWords(runs[0]?.calls);
   switch (decision.kind) {
     case "change": {
       const schema = await connector.describe(decision.change.entityType);
-      return { outcome: "would", words: [...changeInWords(decision.change, before, schema), ...effectsInWords(decision.effects)], change: decision.change };
+      const change = { ...decision.change, fields: withoutMarked(marked, decision.change.fields) };
+      const shown = before === null ? null : { ...before, fields: withoutMarked(marked, before.fields), display: withoutMarked(marked, before.display) };
+      const words = [...changeInWords(change, shown, schema), ...requests, ...effectsInWords(decision.effects)];
+      return { outcome: "would", words: withoutHidden(runs, words), change: withoutHidden(runs, change) };
     }
     case "nothing":
-      return { outcome: "nothing", words: [`Write nothing: ${decision.why}`, ...effectsInWords(decision.effects)] };
+      return { outcome: "nothing", words: withoutHidden(runs, [`Write nothing: ${decision.why}`, ...requests, ...effectsInWords(decision.effects)]) };
     case "skip":
-      return { outcome: "skipped", words: [`Skip: ${decision.why}`] };
+      return { outcome: "skipped", words: withoutHidden(runs, [`Skip: ${decision.why}`]) };
     case "link":
-      return { outcome: "would", words: [`Tie to the existing ${decision.ref.type} ${decision.ref.id}, then run the rule on it`] };
+      return { outcome: "would", words: [`Tie to the existing ${decision.ref.type} ${decision.ref.id}, then run the rule on it`, ...requests] };
     case "waiting":
-      return { outcome: "waiting", words: [`Wait until ${decision.remoteKey} has a twin`] };
+      return { outcome: "waiting", words: withoutHidden(runs, [`Wait until ${decision.remoteKey} has a twin`]) };
   }
 }
 
@@ -187,6 +207,12 @@ function whatRan(run: NewRun | undefined): Pick<Preview, "console" | "calls" | "
 function failure(fault: RuleFault | undefined, run: NewRun | undefined): Pick<Preview, "outcome" | "words" | "error"> {
   const message = run?.reason ?? fault?.message ?? "The rule gave no result.";
   return { outcome: "error", words: [message], error: { code: fault?.code ?? "INTERNAL", message, detail: fault?.detail ?? {} } };
+}
+
+/** A difference at a marked field says only that there is one. */
+function shownDifference(marked: readonly string[], run: NewRun, difference: Difference): Difference {
+  const isMarked = difference.path.split(/[.[\]]+/).some((step) => marked.includes(step));
+  return isMarked ? { path: difference.path, text: `${difference.path}: differs (its values are not shown)` } : withoutHidden([run], difference);
 }
 
 function differencesOf(before: Json, after: Json): Difference[] {

@@ -1,17 +1,18 @@
 import { ConnectorError } from "../../connectors/errors.ts";
 import type { RuleCompiler } from "../rules/compile.ts";
-import type { SideRow } from "../store/configuration.ts";
-import { runSettings } from "../store/configuration.ts";
-import type { Tx } from "../store/database.ts";
-import { type Draft, discardDraft, readDraft } from "../store/drafts.ts";
-import { activeSource, lockRule, publishedVersion } from "../store/rule-versions.ts";
+import { runSettings, type SideRow } from "../store/configuration.ts";
+import { discardDraft } from "../store/drafts.ts";
+import { librariesOfVersion } from "../store/libraries.ts";
+import { lockRule, publishedVersion } from "../store/rule-versions.ts";
 import { listSamples } from "../store/samples.ts";
 import type { Direction, VersionId } from "../store/schema.ts";
-import { schemasOfSide } from "./candidate.ts";
+import { groundsOf } from "./candidate.ts";
 import type { SyncContext } from "./context.ts";
+import { againWhenLibrariesMoved } from "./out-of-date.ts";
 import { type CheckedRule, checkedRule, checkRule, publish, RuleRefused } from "./publish.ts";
 import { ruleName } from "./rule-run.ts";
 import { failureLines, tryOnSamples } from "./samples.ts";
+import { draftAt, refuseNewer, ruleText } from "./versioned-text.ts";
 
 /** Pinned samples do not come out as expected, and nobody said why the text should run all the same. */
 export class SamplesFail extends Error {
@@ -22,19 +23,6 @@ export class SamplesFail extends Error {
       `${rule}: ${failed.length === 1 ? "a pinned sample fails" : `${failed.length} pinned samples fail`}: ${failed.map(({ name, differences }) => `${name} (${differences.join("; ")})`).join(", ")}`,
     );
     this.failed = failed;
-  }
-}
-
-/** The text that somebody saves or publishes was made from a state that is no longer the present one. */
-export class OutOfDate extends Error {
-  override readonly name = "OutOfDate";
-  readonly code: "DRAFT_CHANGED" | "DRAFT_GONE" | "DRAFT_EXISTS" | "NEWER_VERSION";
-  /** What is there now, so that nobody has to look for it. */
-  readonly present: { readonly draft?: Draft; readonly version?: { readonly number: number; readonly source: string } };
-  constructor(code: OutOfDate["code"], message: string, present: OutOfDate["present"]) {
-    super(message);
-    this.code = code;
-    this.present = present;
   }
 }
 
@@ -58,11 +46,14 @@ export async function publishText(
   rule: { readonly direction: Direction; readonly source: string; readonly basedOn?: number | null | undefined },
   by: By,
 ): Promise<Published> {
-  const checked = await triedOnPinned(context, side, await checkedNow(context, compiler, side, rule.direction, rule.source), by);
-  return await context.db.transaction().execute(async (tx) => {
-    await lockRule(tx, side.id, rule.direction);
-    if (rule.basedOn !== undefined) await refuseNewer(tx, side, rule.direction, rule.basedOn);
-    return await publish(tx, side.id, checked, by);
+  const { direction, source, basedOn } = rule;
+  return await againWhenLibrariesMoved(async () => {
+    const checked = await triedOnPinned(context, side, await checkedNow(context, compiler, side, direction, source), by);
+    return await context.db.transaction().execute(async (tx) => {
+      await lockRule(tx, side.id, direction);
+      if (basedOn !== undefined) await refuseNewer(tx, ruleText(side, direction), basedOn);
+      return await publish(tx, side.id, checked, by);
+    });
   });
 }
 
@@ -74,15 +65,18 @@ export async function publishDraft(
   direction: Direction,
   by: By & { readonly revision: number; readonly overNewer: boolean },
 ): Promise<Published> {
-  const draft = await draftAt(context.db, side, direction, by.revision);
-  // Said before the check, which takes longer; the transaction looks again.
-  if (!by.overNewer) await refuseNewer(context.db, side, direction, draft.basedOn);
-  const checked = await triedOnPinned(context, side, await checkedNow(context, compiler, side, direction, draft.source), by);
-  return await context.db.transaction().execute(async (tx) => {
-    await lockRule(tx, side.id, direction);
-    if (!by.overNewer) await refuseNewer(tx, side, direction, draft.basedOn);
-    if (!(await discardDraft(tx, { sideId: side.id, direction, revision: by.revision }))) await draftAt(tx, side, direction, by.revision);
-    return await publish(tx, side.id, checked, by);
+  const text = ruleText(side, direction);
+  return await againWhenLibrariesMoved(async () => {
+    const draft = await draftAt(context.db, text, by.revision);
+    // Said before the check, which takes longer; the transaction looks again.
+    if (!by.overNewer) await refuseNewer(context.db, text, draft.basedOn);
+    const checked = await triedOnPinned(context, side, await checkedNow(context, compiler, side, direction, draft.source), by);
+    return await context.db.transaction().execute(async (tx) => {
+      await lockRule(tx, side.id, direction);
+      if (!by.overNewer) await refuseNewer(tx, text, draft.basedOn);
+      if (!(await discardDraft(tx, text.draft, by.revision))) await draftAt(tx, text, by.revision);
+      return await publish(tx, side.id, checked, by);
+    });
   });
 }
 
@@ -100,15 +94,18 @@ export async function activateVersion(
   const old = await publishedVersion(context.db, id);
   if (old === undefined) throw new Error(`There is no version ${id}.`);
   const note = `Back to version ${old.number}${by.note === undefined ? "" : `: ${by.note}`}`;
-  const checked = await checkedNow(context, compiler, side, old.direction, old.source).catch((error: unknown) => {
-    if (by.despite === undefined || !(error instanceof RuleRefused || error instanceof ConnectorError)) throw error;
-    const diagnostics = error instanceof RuleRefused ? error.diagnostics : [{ code: error.code, message: error.message, line: 1, column: 1 }];
-    const { report, ...asItWas } = checkedRule(old.direction, old.source, old.code, "", { diagnostics, checkMs: 0 });
-    // It is still the text that was checked against the declarations of then: drift goes by those.
-    return { ...asItWas, declarationsHash: old.declarationsHash, report: { ...report, declarationsHash: old.declarationsHash } };
+  return await againWhenLibrariesMoved(async () => {
+    const checked = await checkedNow(context, compiler, side, old.direction, old.source).catch(async (error: unknown) => {
+      if (by.despite === undefined || !(error instanceof RuleRefused || error instanceof ConnectorError)) throw error;
+      const diagnostics = error instanceof RuleRefused ? error.diagnostics : [{ code: error.code, message: error.message, line: 1, column: 1 }];
+      const libraries = (await librariesOfVersion(context.db, old.id)).map(({ library, id: version }) => ({ name: library, id: version }));
+      const { report, ...asItWas } = checkedRule(old.direction, old.source, old.code, { declarations: "", libraries }, { diagnostics, checkMs: 0 });
+      // It is still the text that was checked against the declarations of then: drift goes by those.
+      return { ...asItWas, declarationsHash: old.declarationsHash, report: { ...report, declarationsHash: old.declarationsHash } };
+    });
+    const ready = await triedOnPinned(context, side, checked, by);
+    return await context.db.transaction().execute(async (tx) => await publish(tx, side.id, ready, { note, author: by.author }));
   });
-  const ready = await triedOnPinned(context, side, checked, by);
-  return await context.db.transaction().execute(async (tx) => await publish(tx, side.id, ready, { note, author: by.author }));
 }
 
 async function checkedNow(
@@ -118,7 +115,7 @@ async function checkedNow(
   direction: Direction,
   source: string,
 ): Promise<CheckedRule> {
-  return await checkRule(await compiler(), await schemasOfSide(context, side), { name: ruleName(side, direction), direction, source });
+  return await checkRule(await compiler(), await groundsOf(context, side, direction), { name: ruleName(side, direction), direction, source });
 }
 
 /** Tries a checked text on the pinned samples of its rule. Throws {@link SamplesFail} unless `despite` says why not to. */
@@ -130,40 +127,11 @@ export async function triedOnPinned(context: SyncContext, side: SideRow, checked
   if (failed.length > 0 && by.despite === undefined) throw new SamplesFail(ruleName(side, checked.direction), failed);
   return {
     ...checked,
-    report: { ...checked.report, samples: { passed: results.length - failed.length, failed }, ...(by.despite === undefined ? {} : { despite: by.despite }) },
+    report: {
+      ...checked.report,
+      limits: { ...checked.report.limits, ...rule.limits },
+      samples: { passed: results.length - failed.length, failed },
+      ...(by.despite === undefined ? {} : { despite: by.despite }),
+    },
   };
-}
-
-/** The draft, if it is still as the caller knows it. */
-async function draftAt(db: SyncContext["db"] | Tx, side: SideRow, direction: Direction, revision: number): Promise<Draft> {
-  const draft = await readDraft(db, side.id, direction);
-  if (draft === undefined)
-    throw new OutOfDate(
-      "DRAFT_GONE",
-      `The draft of ${ruleName(side, direction)} is gone: it was published or discarded.`,
-      await presentVersion(db, side, direction),
-    );
-  if (draft.revision !== revision) {
-    throw new OutOfDate(
-      "DRAFT_CHANGED",
-      `The draft of ${ruleName(side, direction)} was changed by ${draft.author} (revision ${draft.revision}, not ${revision}).`,
-      { draft },
-    );
-  }
-  return draft;
-}
-
-async function refuseNewer(db: SyncContext["db"] | Tx, side: SideRow, direction: Direction, basedOn: number | null): Promise<void> {
-  const active = await activeSource(db, side.id, direction);
-  if ((active?.number ?? null) === basedOn) return;
-  throw new OutOfDate(
-    "NEWER_VERSION",
-    `${ruleName(side, direction)} runs version ${active?.number ?? "none"}, but this text was made from ${basedOn === null ? "no version" : `version ${basedOn}`}.`,
-    active === undefined ? {} : { version: active },
-  );
-}
-
-export async function presentVersion(db: SyncContext["db"] | Tx, side: SideRow, direction: Direction): Promise<OutOfDate["present"]> {
-  const version = await activeSource(db, side.id, direction);
-  return version === undefined ? {} : { version };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { NewRun } from "../store/runs.ts";
-import { redactRun } from "./redaction.ts";
+import { redactRun, withoutHidden, withoutMarked } from "./redaction.ts";
 import { cutToSize } from "./run-size.ts";
 
 function run(parts: Partial<NewRun>): NewRun {
@@ -128,5 +128,31 @@ describe("a run that is too large", () => {
   test("that fits is left as it is", () => {
     const small = run({ input: { a: 1 } });
     expect(cutToSize(small)).toBe(small);
+  });
+});
+
+describe("what is said beside a run", () => {
+  const recorded = redactRun(run({ input: { entity: { salary: "78 000", level: 123456, name: "Sam" } } }), { fields: ["salary", "level"], secrets: [] });
+
+  test("does not show what was withheld from its record: a platform quotes what it refuses", () => {
+    const failure = { message: 'salary "78 000" is above level 123456 for Sam', detail: { fields: ["salary"], limit: 123456 } };
+    expect(withoutHidden([recorded], failure)).toEqual({
+      message: 'salary "[redacted]" is above level [redacted] for Sam',
+      detail: { fields: ["salary"], limit: "[redacted]" },
+    });
+  });
+
+  test("is left as it is where nothing was withheld", () => {
+    const failure = { message: "78 000" };
+    expect(withoutHidden([run({})], failure)).toBe(failure);
+    expect(withoutMarked([], failure)).toBe(failure);
+  });
+
+  test("of records shows no field that is marked by its name, however short its value", () => {
+    expect(withoutMarked(["level"], { level: "2", deep: [{ level: 3, name: "x" }], empty: null })).toEqual({
+      level: "[redacted]",
+      deep: [{ level: "[redacted]", name: "x" }],
+      empty: null,
+    });
   });
 });

@@ -1,5 +1,6 @@
 import type { Json } from "../replica/json.ts";
 import type { ActiveRule, SideRow } from "../store/configuration.ts";
+import { HiddenTexts } from "../store/hidden-texts.ts";
 import type { NewRun } from "../store/runs.ts";
 import type { Withheld } from "../store/schema.ts";
 import type { SyncContext } from "./context.ts";
@@ -46,7 +47,19 @@ export function redactRun(run: NewRun, hidden: Hidden): NewRun {
   // What goes in is JSON: it was just made text of.
   const clean = withFrame(parts, maskTexts(masked as unknown as Json, longestFirst, values) as unknown as Parts);
   const withheld: Withheld = { fields: [...found].sort(), secrets: secretThere, cut: run.withheld?.cut ?? [] };
-  return { ...run, ...clean, withheld: found.size > 0 || secretThere ? withheld : (run.withheld ?? null) };
+  return { ...run, ...clean, withheld: found.size > 0 || secretThere ? withheld : (run.withheld ?? null), hidden: new HiddenTexts(longestFirst) };
+}
+
+/** A text or a value about runs, without what was withheld from their records: a failure's message, what a preview would write. */
+export function withoutHidden<Shown>(runs: readonly Pick<NewRun, "hidden">[], value: Shown): Shown {
+  const hidden = runs.flatMap((run) => run.hidden?.reveal() ?? []);
+  // What is shown is JSON, and stays of its shape: texts are replaced by texts.
+  return hidden.length === 0 ? value : (maskTexts(value as Json, hidden, new Set(hidden)) as Shown);
+}
+
+/** A value of records (a replica, fields to be written) without the values of marked fields. */
+export function withoutMarked<Shown>(fields: readonly string[], value: Shown): Shown {
+  return fields.length === 0 ? value : (maskFields(value as Json, new Set(fields), new Set(), new Set()) as Shown);
 }
 
 type Parts = Pick<NewRun, "input" | "calls" | "output" | "console" | "error" | "reason">;

@@ -10,12 +10,13 @@ import {
   runInputAsJson,
 } from "../rules/run-input.ts";
 import type { Completion } from "../sandbox/completion.ts";
+import type { RunLimits } from "../sandbox/limits.ts";
 import { type ActiveRule, activeRule, type SideRow } from "../store/configuration.ts";
 import type { NewRun } from "../store/runs.ts";
 import type { Direction, RunId, TwinId } from "../store/schema.ts";
 import type { SyncContext } from "./context.ts";
 import { answerCalls } from "./helper-answers.ts";
-import { recordable } from "./redaction.ts";
+import { recordable, withoutHidden } from "./redaction.ts";
 import { RuleFault } from "./rule-fault.ts";
 
 /** The rule that a side runs now, or a fault that says that there is none. */
@@ -61,7 +62,10 @@ export async function runIncoming(
 
 /** What is kept of the run is not always all of it; the result is. */
 async function recorded<Result>(context: SyncContext, side: SideRow, rule: ActiveRule, outcome: RunOutcome<Result>): Promise<RunOutcome<Result>> {
-  return { ...outcome, run: await recordable(context, side, rule, outcome.run) };
+  const run = await recordable(context, side, rule, outcome.run);
+  const { fault } = outcome;
+  if (fault === undefined || run.hidden === undefined) return { ...outcome, run };
+  return { ...outcome, run, fault: new RuleFault(fault.code, withoutHidden([run], fault.message), withoutHidden([run], fault.detail), fault.runId) };
 }
 
 async function run<Result extends OutgoingResult | IncomingResult>(
@@ -74,8 +78,13 @@ async function run<Result extends OutgoingResult | IncomingResult>(
 ): Promise<RunOutcome<Result>> {
   const id = context.newId() as RunId;
   const name = ruleName(side, input.direction);
-  const completion = await context.sandbox.run({ versionId: rule.versionId, name, code: rule.code }, runInputAsJson(input), (calls) =>
-    answerCalls(context, side, calls),
+  // By the names of the sandbox's limits: the configuration's schema has seen them.
+  const limits = rule.limits as RunLimits | undefined;
+  const completion = await context.sandbox.run(
+    { versionId: rule.versionId, name, code: rule.code },
+    runInputAsJson(input),
+    (calls) => answerCalls(context, side, calls),
+    limits === undefined || Object.keys(limits).length === 0 ? undefined : limits,
   );
   const record = (outcome: NewRun["outcome"], reason: string | null, output: unknown, error: Json | null): NewRun => ({
     id,

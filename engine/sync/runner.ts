@@ -1,6 +1,8 @@
 import { type ClaimedLane, LeaseLost } from "../lanes/lanes.ts";
 import { listenForWork } from "../lanes/wake.ts";
 import { listSides, type SideRow } from "../store/configuration.ts";
+import { forgetDeliveries } from "../store/hints.ts";
+import { freeListeningOf } from "../store/listening.ts";
 import { beat, registerRunner, strikeOffDead, unregisterRunner } from "../store/runners.ts";
 import { forgetRuns } from "../store/runs.ts";
 import type { RunnerId, SideId } from "../store/schema.ts";
@@ -9,8 +11,10 @@ import { apply } from "./apply.ts";
 import { paceOf, type SyncContext } from "./context.ts";
 import { hourlyDriftCheck } from "./drift.ts";
 import { parseJob } from "./jobs.ts";
+import { Listeners } from "./listening.ts";
 import { observe } from "./observe.ts";
 import { poll } from "./poll.ts";
+import { reconcile } from "./reconcile.ts";
 import { settleError } from "./settle.ts";
 
 export interface RunnerOptions {
@@ -55,6 +59,7 @@ export class Runner {
   /** Housekeeping under way: what it needs must not be closed under it. */
   readonly #chores = new Set<Promise<void>>();
   #listener: { close(): Promise<void> } | undefined;
+  readonly #listeners: Listeners;
 
   private constructor(id: RunnerId, context: SyncContext, options: RunnerOptions) {
     this.id = id;
@@ -65,6 +70,7 @@ export class Runner {
     this.#idleMs = options.idleMs ?? 1_000;
     this.#keepRunsDays = options.keepRunsDays ?? 30;
     this.#keepRuns = options.keepRuns ?? 100_000;
+    this.#listeners = new Listeners(context, id, this.#leaseMs);
   }
 
   static async start(context: SyncContext, options: RunnerOptions = {}): Promise<Runner> {
@@ -74,6 +80,8 @@ export class Runner {
     runner.#every(housekeepingMs, async () => await runner.#housekeep());
     runner.#every(Math.floor(runner.#leaseMs / 3), async () => await context.lanes.renew(runner.id, [...runner.#held.keys()], runner.#leaseMs));
     runner.#every(forgettingMs, async () => await runner.#forget());
+    runner.#every(forgettingMs, async () => await reconcile(context, () => runner.#stopping));
+    runner.#every(housekeepingMs, async () => await runner.#listeners.look());
     runner.#every(forgettingMs, async () => await hourlyDriftCheck(context, () => runner.#stopping));
     runner.#loop = runner.#work();
     return runner;
@@ -87,6 +95,7 @@ export class Runner {
     await Promise.all([...this.#busy, ...this.#polling]);
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.all(this.#chores);
+    await this.#listeners.close();
     await this.#listener?.close();
     await unregisterRunner(this.#context.db, this.id);
   }
@@ -212,6 +221,7 @@ export class Runner {
     if (!alive) this.#context.log.warn("This runner was taken for dead by another one; its lanes have been given away. It goes on with new ones.");
     const dead = (await strikeOffDead(this.#context.db)).filter((id) => id !== this.id);
     await freeWatchesOf(this.#context.db, dead);
+    await freeListeningOf(this.#context.db, dead);
     const freed = await this.#context.lanes.sweep(dead);
     if (freed > 0) {
       this.#context.log.warn({ lanes: freed }, "Freed lanes of runners that are gone.");
@@ -221,6 +231,7 @@ export class Runner {
 
   async #forget(): Promise<void> {
     await this.#context.lanes.forgetEmpty();
+    await forgetDeliveries(this.#context.db);
     const usual = { days: this.#keepRunsDays, count: this.#keepRuns };
     while (!this.#stopping && (await forgetRuns(this.#context.db, this.#context.now(), usual, 1_000)));
   }

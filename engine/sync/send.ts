@@ -6,6 +6,7 @@ import { storeMessage } from "../store/messages.ts";
 import type { TwinId } from "../store/schema.ts";
 import { recordSent } from "../store/twins.ts";
 import type { SyncContext } from "./context.ts";
+import type { RichPath } from "./dialects.ts";
 import { applyJob } from "./jobs.ts";
 
 export interface Outgoing {
@@ -14,6 +15,8 @@ export interface Outgoing {
   readonly hash: string;
   /** What the other side was held to know before. */
   readonly previous: Json | null;
+  /** Where the replica holds rich text: see dialects.ts. */
+  readonly rich: readonly RichPath[];
   /** Number of this message among those of its side. */
   readonly sequence: number;
   /** The last message of the other side that was handled here. */
@@ -35,6 +38,7 @@ export async function sendReplica(context: SyncContext, tx: Tx, side: SideRow, o
     kind: "replica",
     body: outgoing.replica,
     previous: outgoing.previous,
+    rich: outgoing.rich.length === 0 ? null : outgoing.rich,
     basis: outgoing.basis,
     state: "received",
   });

@@ -7,6 +7,7 @@ import { recordRuns } from "../store/runs.ts";
 import type { RunId, TwinId } from "../store/schema.ts";
 import { paceOf, type SyncContext } from "./context.ts";
 import { StillInDoubt } from "./doubt.ts";
+import { withoutHidden } from "./redaction.ts";
 import { RuleFault } from "./rule-fault.ts";
 
 /** After how many tries an error that may pass by itself, but says nothing of an outage, parks the lane. */
@@ -95,8 +96,10 @@ async function later(context: SyncContext, work: Work, delayMs: number, counts: 
 
 type Parked = Pick<NewFailure, "code" | "message" | "advice" | "detail"> & { readonly fault: Fault; readonly runId: RunId | null };
 
-async function park(context: SyncContext, work: Work, parked: Parked): Promise<void> {
+async function park(context: SyncContext, work: Work, said: Parked): Promise<void> {
   const { lane, side, twinId } = work;
+  // Platforms quote what they refuse, and rules what they looked at.
+  const parked = { ...said, ...withoutHidden(work.runs, { message: said.message, advice: said.advice, detail: said.detail }) };
   context.log.warn({ lane: lane.key, connection: side.connectionName, side: side.name, code: parked.code }, parked.message);
   await context.db.transaction().execute(async (tx) => {
     await context.lanes.block(tx, lane);

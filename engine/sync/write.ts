@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Connector, EntityRef, Json, WriteOperation, WriteOutcome } from "../../connectors/connector.ts";
 import { ConnectorError } from "../../connectors/errors.ts";
+import { isJsonObject } from "../replica/json.ts";
 import type { SideRow } from "../store/configuration.ts";
 import { transact } from "../store/database.ts";
 import { doubtIntent, type IntendedOperation, type Intent, recordFound, recordIntents, settleIntent } from "../store/messages.ts";
@@ -42,9 +43,12 @@ export async function writeAttached(context: SyncContext, side: SideRow, connect
     if (applying.decision?.kind !== "change" || ref === undefined) return [];
     const { change } = applying.decision;
     const place = { entityType: ref.type, entityId: ref.id };
-    const { editComment, removeComment, removeAttachment } = connector.capabilities;
+    const { editComment, removeComment, removeAttachment, impersonation } = connector.capabilities;
     return [
-      ...withoutAdded(applying, change.addComments).map((comment): IntendedOperation => ({ kind: "addComment", ...place, ...comment })),
+      ...withoutAdded(applying, change.addComments).map(({ author, ...comment }): IntendedOperation => {
+        const as = impersonation ? userId(author) : undefined;
+        return { kind: "addComment", ...place, ...comment, ...(as === undefined ? {} : { author: as }) };
+      }),
       // What the platform cannot do to a comment or an attachment is left as it is there; the other side's own stays right.
       ...(editComment ? change.editComments.map((comment): IntendedOperation => ({ kind: "editComment", ...place, ...comment })) : []),
       ...(removeComment ? change.removeComments.map((commentId): IntendedOperation => ({ kind: "removeComment", ...place, commentId })) : []),
@@ -52,6 +56,12 @@ export async function writeAttached(context: SyncContext, side: SideRow, connect
       ...(removeAttachment ? change.removeAttachments.map((attachmentId): IntendedOperation => ({ kind: "removeAttachment", ...place, attachmentId })) : []),
     ];
   });
+}
+
+/** What a rule set as a comment's author: a person, the value of a reference field, or an id. */
+function userId(author: Json | undefined): string | undefined {
+  const id = isJsonObject(author) ? author["id"] : author;
+  return typeof id === "string" && id !== "" ? id : undefined;
 }
 
 /** Comments of the rule's own have no original: those that an earlier try of this message added are known by their place in order, since their texts may hold the time. */
@@ -157,7 +167,14 @@ function asWrite(context: SyncContext, side: SideRow, applying: Applying, intent
     case "update":
       return { kind: "update", ref, fields: operation.fields };
     case "addComment":
-      return { kind: "addComment", ref, body: operation.body, internal: operation.internal, marker };
+      return {
+        kind: "addComment",
+        ref,
+        body: operation.body,
+        internal: operation.internal,
+        marker,
+        ...(operation.author === undefined ? {} : { author: operation.author }),
+      };
     case "editComment":
       return { kind: "editComment", ref, commentId: operation.commentId, body: operation.body };
     case "removeComment":

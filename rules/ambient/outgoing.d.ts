@@ -1,5 +1,13 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what another system or party put there has any shape, and rules may use it without ceremony
 
+/** A person as the other side may know him: by his address rather than by an id of this side. */
+interface SentPerson {
+  readonly id?: string | null;
+  readonly displayName?: string | null;
+  readonly email?: string | null;
+  readonly username?: string | null;
+}
+
 /** What travels to the other side. Known names are typed; any other JSON is allowed. */
 interface Replica {
   /** What people call the record here: a number, a case number. */
@@ -9,8 +17,8 @@ interface Replica {
   type?: string | { name: string } | null;
   status?: string | { name: string } | null;
   priority?: string | { name: string } | null;
-  assignee?: Person | Reference | null;
-  reporter?: Person | Reference | null;
+  assignee?: SentPerson | Reference | null;
+  reporter?: SentPerson | Reference | null;
   labels?: readonly string[];
   comments?: readonly RuleComment[];
   attachments?: readonly RuleAttachment[];

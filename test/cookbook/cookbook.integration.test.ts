@@ -2,14 +2,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FieldSchema, Json } from "../../connectors/connector.ts";
+import { cookbook, type Recipe, readRecipes } from "../../engine/configuration/recipes.ts";
 import { entityViewNames } from "../../engine/rules/run-input.ts";
 import { differences } from "../../engine/rules/samples/difference.ts";
 import type { ChangeOutcome, Outcome } from "../../engine/rules/samples/outcome.ts";
+import { directions } from "../../engine/rules/samples/rule-folder.ts";
 import { runSample } from "../../engine/rules/samples/run-sample.ts";
 import type { Sample } from "../../engine/rules/samples/sample.ts";
 import type { Program } from "../../engine/sandbox/sandbox.ts";
 import { Kitchen } from "./kitchen.ts";
-import { cookbook, directions, type Recipe, readRecipes, surroundingsOf } from "./recipes.ts";
+import { surroundingsOf } from "./recipes.ts";
 
 const recipes = readRecipes();
 let kitchen: Kitchen;

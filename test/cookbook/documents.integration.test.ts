@@ -2,11 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ambientNames } from "../../engine/rules/names.ts";
 import { differences } from "../../engine/rules/samples/difference.ts";
 import type { Outcome } from "../../engine/rules/samples/outcome.ts";
 import { runSample } from "../../engine/rules/samples/run-sample.ts";
 import { sampleOf } from "../../engine/rules/samples/sample.ts";
-import { examplesIn, mappingsIn, readExampleRecords } from "./examples.ts";
+import { exampleLibraries, examplesIn, mappingsIn, readExampleRecords } from "./examples.ts";
 import { Kitchen } from "./kitchen.ts";
 
 const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
@@ -29,6 +30,7 @@ describe.each([
   const text = readFileSync(join(docs, file), "utf8");
   const examples = examplesIn(text);
   const mappings = mappingsIn(text);
+  const libraries = exampleLibraries(text);
 
   test("has examples, most of them with a result", () => {
     expect(examples.length).toBeGreaterThanOrEqual(least);
@@ -36,7 +38,8 @@ describe.each([
   });
 
   test.each(examples)("line $line: the $direction example for $platform is right", async ({ line, direction, platform, source, given, result }) => {
-    const program = await kitchen.compiled(`${file}:${line}`, source, { direction, platform, entityTypes: entityTypes[platform] });
+    const tables = Object.keys(mappings).length === 0 ? {} : { mappings };
+    const program = await kitchen.compiled(`${file}:${line}`, source, { direction, platform, entityTypes: entityTypes[platform], ...tables }, libraries);
     expect(program).toHaveProperty("code");
     if (!("code" in program) || result === undefined) return;
     const sample = sampleOf(records.sample(direction, platform, given), `${file}:${line}`);
@@ -51,6 +54,21 @@ describe.each([
     const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target ?? "").filter((target) => !leadsSomewhere(file, target));
     expect(broken.filter((target) => !target.startsWith("https://"))).toEqual([]);
   });
+});
+
+test("the examples of docs/rules.md use every name that a rule finds, and every helper", () => {
+  const sources = examplesIn(readFileSync(join(docs, "rules.md"), "utf8")).map(({ source }) => source);
+  const helpers = [
+    ...["comments.merge", "comments.add", "attachments.merge", "users.byEmail", "users.byUsername", "lookup.one", "lookup.many", "lookup.get"],
+    ...["platform.get", "platform.request", "twins.localFor", "twins.isSynced", "text.toHtml", "text.toMarkdown", "text.toPlain", "changes.has"],
+    ...["changes.comments.added", "changes.comments.edited", "changes.comments.removed", "changes.attachments", "replica.worklogs", "entity.internalComments"],
+    ...["nodeHelper.getUserByEmail", "nodeHelper.getUserByUsername", "syncHelper.getLocalIssueKeyFromRemoteId", "syncHelper.syncBackAfterProcessing"],
+    ...["httpClient.get", "commentHelper.mergeComments", "attachmentHelper.mergeAttachments", "console.log", "connection.local", "connection.remote"],
+  ];
+  // Worklogs can be read but not merged on the platforms that there are.
+  for (const name of [...helpers, ...ambientNames.filter((each) => each !== "worklogs")]) {
+    expect([name, sources.some((source) => new RegExp(`\\b${name.replaceAll(".", "\\.")}\\b`).test(source))]).toEqual([name, true]);
+  }
 });
 
 function leadsSomewhere(file: string, target: string): boolean {

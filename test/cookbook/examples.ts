@@ -25,7 +25,7 @@ interface Block {
 export function examplesIn(page: string): Example[] {
   const blocks = blocksOf(page);
   return blocks.flatMap((block, index): Example[] => {
-    if (!/^ts\b/.test(block.info)) return [];
+    if (!/^ts\b/.test(block.info) || libraryBlock.test(block.info)) return [];
     const match = /^ts (outgoing|incoming)(?: (salesforce|servicenow))?$/.exec(block.info);
     if (match === null) throw new Error(`line ${block.line}: a block of TypeScript must say whether it is an outgoing or an incoming rule`);
     // The expression gives these words only.
@@ -37,6 +37,18 @@ export function examplesIn(page: string): Example[] {
     return [{ line: block.line, direction, platform, source: block.text, given, result: last?.info === "json result" ? objectOf(last) : undefined }];
   });
 }
+
+/** The shared libraries that a page shows, by name: ```` ```ts library status ````. */
+export function exampleLibraries(page: string): Record<string, string> {
+  return Object.fromEntries(
+    blocksOf(page).flatMap((block) => {
+      const name = libraryBlock.exec(block.info)?.[1];
+      return name === undefined ? [] : [[name, block.text]];
+    }),
+  );
+}
+
+const libraryBlock = /^ts library ([\w-]+)$/;
 
 /** The records and the replica that the examples run on, read from the page that shows them. */
 export function readExampleRecords(page: string): { sample(direction: Direction, platform: Platform, given: JsonObject): JsonObject } {

@@ -1,4 +1,5 @@
 import { platforms } from "../../connectors/platforms.ts";
+import type { MappingTables } from "../../engine/configuration/mappings.ts";
 import { type Diagnostic, RuleCompiler } from "../../engine/rules/compile.ts";
 import { type Direction, ruleDeclarations } from "../../engine/rules/declarations.ts";
 import { startRuleSandbox } from "../../engine/rules/rule-sandbox.ts";
@@ -26,11 +27,12 @@ export class Kitchen {
   async compiled(
     name: string,
     source: string,
-    side: { readonly direction: Direction; readonly platform: Platform; readonly entityTypes?: readonly string[] },
+    side: { readonly direction: Direction; readonly platform: Platform; readonly entityTypes?: readonly string[]; readonly mappings?: MappingTables },
+    libraries: Readonly<Record<string, string>> = {},
   ): Promise<Program | readonly Diagnostic[]> {
     const types = new Set([...(side.entityTypes ?? []), ...(platforms[side.platform]?.defaultEntityTypes ?? [])]);
-    const declarations = ruleDeclarations(side.direction, await this.instances.schemas(side.platform, [...types]));
-    const compilation = await this.#compiler.compile({ name, source, declarations });
+    const declarations = ruleDeclarations(side.direction, await this.instances.schemas(side.platform, [...types]), side.mappings);
+    const compilation = await this.#compiler.compile({ name, source, declarations, libraries });
     return compilation.ok ? { versionId: `${name} ${source}`, name, code: compilation.code } : compilation.diagnostics;
   }
 

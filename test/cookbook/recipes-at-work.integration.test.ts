@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readRecipes } from "../../engine/configuration/recipes.ts";
 import { caseOf, incidentOf } from "../sync/facts.ts";
 import { openSyncWorld, type SyncWorld } from "../sync/harness.ts";
 import { grownInstance, grownOrg } from "./instances.ts";
-import { readRecipes } from "./recipes.ts";
 
 const recipes = readRecipes();
 let world: SyncWorld;

@@ -76,8 +76,11 @@ describe("a node killed with -9 at any step and started again does everything on
   test("and in the end there are as many cases as incidents, on which nobody writes any more", async () => {
     await child();
     const writes = (): number =>
-      [...world.servicenow.requests, ...world.salesforce.server.requests].filter(({ method, path }) => method !== "GET" && !/oauth2|composite$/.test(path))
-        .length;
+      // ServiceNow's batches may hold nothing but reads.
+      [...world.servicenow.requests, ...world.salesforce.server.requests].filter(
+        ({ method, path, body }) =>
+          method !== "GET" && !/oauth2|composite$/.test(path) && !(path.endsWith("/batch") && !/"method":\s*"(POST|PUT|PATCH|DELETE)"/.test(body)),
+      ).length;
     await world.settled();
     const before = writes();
     await world.settled();

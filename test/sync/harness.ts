@@ -32,8 +32,14 @@ export interface SyncWorldOptions {
   readonly incidentQuery?: string;
   /** Queries of triggers on cases, where the Salesforce side has any. */
   readonly caseQuery?: string;
+  /** What runs of the connection's rules may use. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** Which side is left, and so has the last word; SF unless said. */
   readonly left?: "SF" | "SN";
+  /** How often both platforms are asked; `200ms` unless said. */
+  readonly poll?: string;
+  /** How platforms tell of changes by themselves: what stands under `push` of either instance. */
+  readonly push?: { readonly salesforce?: string; readonly servicenow?: string };
   readonly runners?: number;
   readonly runner?: RunnerOptions;
   readonly salesforce?: SalesforceSimulatorOptions;
@@ -69,7 +75,9 @@ export interface SyncWorld {
   close(): Promise<void>;
 }
 
-const environment = { SF_SECRET: simulatedAccounts.app.clientSecret, SN_PASSWORD: seededAccounts.integration.password };
+/** What the simulated instance signs its hints with, where it gives any. */
+export const webhookSecret = "a secret that both sides of a webhook share";
+const environment = { SF_SECRET: simulatedAccounts.app.clientSecret, SN_PASSWORD: seededAccounts.integration.password, SN_WEBHOOK: webhookSecret };
 const patienceMs = 25_000;
 
 export async function openSyncWorld(options: SyncWorldOptions = {}): Promise<SyncWorld> {
@@ -161,13 +169,14 @@ export async function openSyncWorld(options: SyncWorldOptions = {}): Promise<Syn
 export function configurationText(
   salesforceUrl: string,
   servicenowUrl: string,
-  options: Pick<SyncWorldOptions, "left" | "incidentQuery" | "caseQuery"> = {},
+  options: Pick<SyncWorldOptions, "left" | "incidentQuery" | "caseQuery" | "poll" | "push" | "limits"> = {},
 ): string {
   const sides = {
     SF: `{ instance: sales, name: SF${options.caseQuery === undefined ? "" : `, triggers: [{ entityType: Case, query: ${JSON.stringify(options.caseQuery)} }]`} }`,
     SN: `{ instance: helpdesk, name: SN, triggers: [{ entityType: incident, query: ${JSON.stringify(options.incidentQuery ?? "urgency=1")} }] }`,
   };
   const left = options.left ?? "SF";
+  const { push = {}, poll = "200ms" } = options;
   return `
 version: 1
 instances:
@@ -176,17 +185,18 @@ instances:
     url: ${salesforceUrl}
     auth: { type: client-credentials, clientId: ${simulatedAccounts.app.clientId} }
     secrets: { clientSecret: { env: SF_SECRET } }
-    poll: 200ms
+    poll: ${poll}${push.salesforce === undefined ? "" : `\n    push: ${push.salesforce}`}
   helpdesk:
     platform: servicenow
     url: ${servicenowUrl}
     auth: { type: basic, username: ${seededAccounts.integration.userName} }
-    secrets: { password: { env: SN_PASSWORD } }
-    poll: 200ms
+    secrets: { password: { env: SN_PASSWORD }${push.servicenow === undefined ? "" : ", webhookSecret: { env: SN_WEBHOOK }"} }
+    poll: ${poll}${push.servicenow === undefined ? "" : `\n    push: ${push.servicenow}`}
 connections:
   support:
     left: ${sides[left]}
     right: ${sides[left === "SF" ? "SN" : "SF"]}
+    limits: ${JSON.stringify(options.limits ?? {})}
 `;
 }
 

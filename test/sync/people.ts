@@ -27,6 +27,12 @@ export class Desk extends DeskAgent {
     await this.#integration.patch(`/table/incident/${sysId}`, fields);
   }
 
+  /** Deletes an incident as an administrator does. */
+  async remove(sysId: string): Promise<void> {
+    const { userName: username, password } = seededAccounts.admin;
+    await axios.delete(`${this.url}/api/now/table/incident/${sysId}`, { auth: { username, password }, proxy: false });
+  }
+
   /** Public comments, oldest first. */
   async comments(sysId: string): Promise<string[]> {
     return (await this.journal(sysId)).filter((entry) => entry["element"] === "comments").map((entry) => String(entry["value"]));
@@ -35,6 +41,10 @@ export class Desk extends DeskAgent {
   async attachments(sysId: string): Promise<readonly Row[]> {
     const { data } = await this.#integration.get<{ result: Row[] }>("/attachment", { params: { sysparm_query: `table_sys_id=${sysId}`, sysparm_limit: 1000 } });
     return data.result;
+  }
+
+  async detach(attachmentId: string): Promise<void> {
+    await this.#integration.delete(`/attachment/${attachmentId}`);
   }
 
   async download(attachmentId: string): Promise<Buffer> {
@@ -89,6 +99,10 @@ export class Sales {
 
   async change(caseId: string, fields: Readonly<Record<string, string>>): Promise<void> {
     await this.agent.change(caseId, fields);
+  }
+
+  async remove(caseId: string): Promise<void> {
+    await this.#http.delete(`/sobjects/Case/${caseId}`);
   }
 
   async changeAsIntegration(caseId: string, fields: Readonly<Record<string, string>>): Promise<void> {

@@ -87,6 +87,58 @@ describe("what a run must not show", () => {
     expect(await reconfigure([])).toEqual(["change redaction of support/SN: nothing"]);
   });
 
+  test("marked fields are shown by no preview and in no failure's message", async () => {
+    const incident = await desk.syncedIncident({ short_description: "Salary of 91 000", description: "IBAN DE77 0000 1111" });
+    await desk.world.settled();
+    await reconfigure([["name: SN,", "name: SN, redact: [description, short_description, urgency],"]]);
+    const secret = /91 000|64 000|DE77|DE88/;
+    const outgoing = await desk.call("POST", rule("SN", "outgoing", "/preview"), {
+      source: `console.log(entity.description);\nreplica.summary = "!" + entity.short_description;\nreplica.urgency = entity.urgency;\nreplica.number = entity.number;`,
+      entityType: "incident",
+      key: incident.number,
+    });
+    expect(outgoing.text).not.toMatch(secret);
+    expect(outgoing.body).toMatchObject({ outcome: "would", replica: { summary: "![redacted]", urgency: "[redacted]", number: incident.number } });
+    expect(outgoing.body.differences.find(({ path }: { path: string }) => path === "replica.summary")).toMatchObject({
+      expected: "[redacted]",
+      actual: "![redacted]",
+    });
+
+    const incoming = await desk.call("POST", rule("SN", "incoming", "/preview"), {
+      source: `if (entity.entityType === "incident") { entity.short_description = "Salary of 64 000"; entity.urgency = "3"; entity.category = "software"; comments.add(entity.description ?? ""); }`,
+      entityType: "incident",
+      key: incident.number,
+      replica: { summary: "DE88 9999 2222" },
+    });
+    expect(incoming.text).not.toMatch(secret);
+    expect(incoming.body).toMatchObject({ outcome: "would" });
+    expect(incoming.body.change.fields).toMatchObject({ short_description: "[redacted]", urgency: "[redacted]", category: "software" });
+    expect(incoming.body.words[0]).toContain("Short description [redacted] → [redacted]".replaceAll("[redacted]", '"[redacted]"'));
+    expect(incoming.body.words[0]).toContain('Urgency "[redacted]" → "[redacted]"');
+
+    const before = await desk.activeSource("SN", "outgoing");
+    await desk.call("POST", rule("SN", "outgoing", "/versions"), { source: `fail("cannot send " + entity.short_description);`, note: "fails" });
+    const sysId = desk.world.servicenow.plant("incident", { short_description: "Salary of 64 000", description: "", urgency: "1", impact: "1" });
+    const failure = await desk.world.until("it fails", async () => (await desk.call("GET", "/api/failures")).body.items[0]);
+    expect(failure.message).toContain("said fail: cannot send [redacted]");
+    expect(desk.world.log.join("\n")).not.toMatch(secret);
+    await desk.call("POST", rule("SN", "outgoing", "/versions"), { source: `throw new Error("broken by " + entity.short_description);`, note: "errs" });
+    await desk.call("POST", `/api/failures/${failure.id}/retry`);
+    const next = await desk.world.until("it errs", async () =>
+      (await desk.call("GET", "/api/failures")).body.items.find(({ id }: { id: number }) => id !== failure.id),
+    );
+    expect(next.message).toContain("broken by [redacted]");
+    const stored = await sql<{ n: number }>`select count(*)::int as n from failure where (failure.*)::text like '%64 000%'`.execute(desk.world.db);
+    expect(stored.rows).toEqual([{ n: 0 }]);
+    await desk.call("POST", rule("SN", "outgoing", "/versions"), { source: before, note: "back" });
+    await desk.call("POST", `/api/failures/${next.id}/retry`);
+    await desk.world.until("it is sent after all", async () =>
+      (await desk.call("GET", `/api/twins?key=${sysId}`)).body.items.find(({ state }: { state: string }) => state === "tied"),
+    );
+    await desk.world.settled();
+    expect(await reconfigure([])).toEqual(["change redaction of support/SN: nothing"]);
+  });
+
   test("the secrets of the instances appear in no run, even when a platform hands one to a rule", async () => {
     const { password } = seededAccounts.integration;
     const incident = await desk.syncedIncident({ short_description: `my password is ${password}`, description: Buffer.from(password).toString("base64") });
@@ -145,10 +197,15 @@ describe("tables of values", () => {
     expect(outgoing.input.mappings.urgency.outgoing).toEqual({ "1": "High", "3": "Low" });
 
     await writeFile(join(folder, "mappings.yaml"), `floor: { rows: { "1": basement, "2": first } }\n`);
+    // A table that an active rule asks for is not taken away from under it.
+    await expect(reconfigure([])).rejects.toThrow(/support\/SN\/outgoing\.ts:2:25: .*"urgency".* \(TS2345\)/);
+    await writeFile(join(folder, "mappings.yaml"), `floor: { rows: { "1": basement } }\n`);
+    await expect(reconfigure(shared)).rejects.toThrow(/support\/SN\/outgoing\.ts:3:34: .*"2".* \(TS2345\)/);
+    await writeFile(join(folder, "mappings.yaml"), `floor: { rows: { "1": basement, "2": first } }\n`);
+    await desk.call("POST", rule("SN", "outgoing", "/versions"), { source: before, note: "back" });
     expect(await reconfigure([])).toEqual(["change mappings of support/SF: urgency", "change mappings of support/SN: floor, urgency"]);
     expect((await desk.call("GET", `/api/runs/${outgoing.id}`)).body.input.mappings).toEqual(outgoing.input.mappings);
     expect((await desk.call("POST", `/api/runs/${outgoing.id}/replay`, { version: outgoing.versionId })).body).toMatchObject({ compared: 1, same: 1 });
-    await desk.call("POST", rule("SN", "outgoing", "/versions"), { source: before, note: "back" });
   });
 
   test("that are wrong are refused with their place, and nothing is changed", async () => {

@@ -191,13 +191,15 @@ describe("a preview", () => {
     expect(desk.world.servicenow.rows("incident").some((row) => row["short_description"] === "smuggled")).toBe(false);
   });
 
-  test("has connectors that refuse every write and every request but a read", async () => {
+  test("has connectors that refuse every write, and answer null to every request but a read without sending it", async () => {
     const { world } = desk;
     const instance = await world.db.selectFrom("instance").select("id").where("name", "=", "helpdesk").executeTakeFirstOrThrow();
     const { connector } = await readOnly(world.context).connectors.instance(instance.id);
     await expect(connector.write([{ kind: "create", entityType: "incident", fields: {}, marker: "m" }])).rejects.toThrow("A preview only reads");
-    for (const method of ["POST", "PATCH", "PUT", "DELETE", "post"])
-      await expect(connector.request(method, "/api/now/table/incident", {})).rejects.toThrow("A preview only reads");
+    const before = world.servicenow.rows("incident").length;
+    for (const method of ["POST", "PATCH", "PUT", "DELETE", "post", "HEAD"]) expect(await connector.request(method, "/api/now/table/incident", {})).toBe(null);
+    expect(await connector.request("GET", "/api/now/table/incident", {})).toBe(null);
+    expect(world.servicenow.rows("incident")).toHaveLength(before);
     expect(await connector.request("GET", "/api/now/table/incident?sysparm_limit=1")).toMatchObject({ result: [expect.anything()] });
   });
 });

@@ -51,11 +51,11 @@ function merge(lists: Lists, replica: unknown, input: IncomingRunInput, change: 
   for (const remote of now) {
     const old = before.get(remote.id);
     if (!Object.hasOwn(traces, remote.id)) {
-      const made = render(remote, change);
+      const made = render(remote, change, input);
       if (made !== undefined) put(lists, { remoteId: remote.id, ...made });
     } else if (old !== undefined && old.body !== remote.body) {
       const local = find(lists, traces[remote.id]?.localId);
-      const made = local === undefined ? undefined : render(remote, change);
+      const made = local === undefined ? undefined : render(remote, change, input);
       if (local !== undefined && made !== undefined) local.body = made.body;
     }
   }
@@ -66,29 +66,38 @@ function merge(lists: Lists, replica: unknown, input: IncomingRunInput, change: 
 }
 
 /** The comment as it is to be written here, or undefined when the rule leaves it out. */
-function render(remote: Item, change: Change | undefined): { body: string; internal: boolean; author?: unknown } | undefined {
+function render(remote: Item, change: Change | undefined, input: IncomingRunInput): { body: string; internal: boolean; author?: unknown } | undefined {
   const body = remote.body;
   if (typeof body !== "string" || body === "") return undefined;
   const internal = remote.internal === true;
-  if (change === undefined) return { body: withAuthor(body, remote.author), internal };
+  if (change === undefined) return { body: withAuthor(body, nameOf(remote.author)), internal };
   const answer = change({ ...remote, internal });
   if (answer === undefined || answer === null) return undefined;
   if (typeof answer !== "object") throw new TypeError("the function given to comments.merge must return a comment, or undefined to leave it out");
   if ("then" in answer) throw new TypeError("the function given to comments.merge cannot wait: ask for users before merging");
-  const { body: newBody, internal: newInternal, author: newAuthor } = answer as { body?: unknown; internal?: unknown; author?: unknown };
+  const { body: newBody, internal: newInternal, author } = answer as { body?: unknown; internal?: unknown; author?: unknown };
   if (newBody !== undefined && typeof newBody !== "string") throw new TypeError("the body of a comment must be text");
   if (newBody === "") return undefined;
+  const isAsked = author !== undefined && author !== null && author !== "" && author !== remote.author;
   // A body that the function set stays exactly so.
-  const text = newBody === undefined || newBody === body ? withAuthor(body, remote.author) : newBody;
-  const made = { body: text, internal: newInternal === undefined ? internal : newInternal === true };
-  return newAuthor === undefined || newAuthor === remote.author ? made : { ...made, author: newAuthor };
+  const isOwn = newBody !== undefined && newBody !== body;
+  // Who cannot write in somebody's name names him; an id alone is no name.
+  const name = isAsked ? nameOf(author) || nameOf(remote.author) : nameOf(remote.author);
+  const isSigned = isOwn || (isAsked && input.platform?.impersonation === true);
+  const made = { body: isOwn ? newBody : isSigned ? body : withAuthor(body, name), internal: newInternal === undefined ? internal : newInternal === true };
+  return isAsked ? { ...made, author } : made;
+}
+
+/** How people call a person, or the value of a field that refers to one. Empty when nothing says so. */
+function nameOf(author: unknown): string {
+  if (typeof author !== "object" || author === null) return "";
+  const { displayName, display, username } = author as { displayName?: unknown; display?: unknown; username?: unknown };
+  for (const name of [displayName, display, username]) if (typeof name === "string" && name !== "") return name;
+  return "";
 }
 
 /** `[Alice Smith] text`: readable in every dialect. The name comes from the other side, so nothing that could be markup stays in it. */
-function withAuthor(body: string, author: unknown): string {
-  if (typeof author !== "object" || author === null) return body;
-  const { displayName, username } = author as { displayName?: unknown; username?: unknown };
-  const name = typeof displayName === "string" && displayName !== "" ? displayName : typeof username === "string" ? username : "";
+function withAuthor(body: string, name: string): string {
   const clean = name
     .replace(/[<>[\]&\s]+/g, " ")
     .trim()

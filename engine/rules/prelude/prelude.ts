@@ -2,7 +2,7 @@
  * What a rule finds around it. Runs inside the isolate, whose built-ins are frozen by then, so ordinary methods may be used;
  * a rule's own objects are its own and may hold anything. Every object made here belongs to one run: nothing is shared between runs.
  */
-import type { Prepare, RunHost } from "../../sandbox/guest/runs.ts";
+import type { Finish, Prepare, RunHost } from "../../sandbox/guest/runs.ts";
 import type { EntityView, IncomingRunInput, OutgoingRunInput } from "../run-input.ts";
 import { type Asks, asksOf } from "./asks.ts";
 import { attachmentsOf } from "./attachments.ts";
@@ -17,15 +17,14 @@ export const prepare: Prepare = (given, host) => {
   // Written by the engine: the one input here that needs no doubt.
   const input = given as OutgoingRunInput | IncomingRunInput;
   host.pin(input.now, input.seed);
-  const names = input.direction === "outgoing" ? new OutgoingNames(input, host) : new IncomingNames(input, host);
-  return { names, finish: () => ({ label: "", wrapping: 1, value: names.result() }) };
+  return input.direction === "outgoing" ? new OutgoingNames(input, host) : new IncomingNames(input, host);
 };
 
 /**
  * The names of both directions. Getters, because a run takes only the names that its rule mentions, each once. The rule gets what they answer,
  * never this object.
  */
-class Names {
+abstract class Names {
   protected readonly input: OutgoingRunInput | IncomingRunInput;
   protected readonly host: RunHost;
   #effects: Effects | undefined;
@@ -34,6 +33,17 @@ class Names {
     this.input = input;
     this.host = host;
   }
+
+  /** For the sandbox: what the rule takes its names from. */
+  get names(): this {
+    return this;
+  }
+
+  finish(): Finish {
+    return { label: "", wrapping: 1, value: this.result() };
+  }
+
+  protected abstract result(): unknown;
 
   get entity(): EntityView {
     return this.input.entity;
@@ -93,10 +103,6 @@ class Names {
     return textOf();
   }
 
-  get worklogs(): unknown {
-    return { merge: () => refuse("worklogs.merge: this platform has no worklogs") };
-  }
-
   get startSync(): (record: unknown) => void {
     return (record) => this.effects.startSync(record);
   }
@@ -147,12 +153,24 @@ class Names {
 class OutgoingNames extends Names {
   readonly replica: Record<string, unknown> = {};
 
+  override get entity(): EntityView {
+    return internalByName(this.input.entity);
+  }
+
+  override get issue(): EntityView {
+    return this.entity;
+  }
+
   get comments(): Merging {
     return { merge: onIncoming("comments.merge"), add: onIncoming("comments.add") };
   }
 
   get attachments(): Merging {
     return { merge: onIncoming("attachments.merge") };
+  }
+
+  get worklogs(): unknown {
+    return { merge: onIncoming("worklogs.merge") };
   }
 
   get commentHelper(): unknown {
@@ -171,34 +189,40 @@ class OutgoingNames extends Names {
     return onIncoming("status");
   }
 
-  result(): unknown {
+  protected result(): unknown {
     return { kind: "replica", replica: this.replica, effects: this.effectsAsked() };
   }
 }
 
 class IncomingNames extends Names {
-  readonly #input: IncomingRunInput;
+  // What the constructor of all names was given; another field of this name would hide it.
+  declare protected readonly input: IncomingRunInput;
   #status: string | undefined;
 
-  constructor(input: IncomingRunInput, host: RunHost) {
-    super(input, host);
-    this.#input = input;
-  }
-
   get replica(): unknown {
-    return this.#input.replica;
+    return this.input.replica;
   }
 
   get changes(): Changes {
-    return changesBetween(this.#input.previous, this.replica);
+    return changesBetween(this.input.previous, this.replica);
   }
 
   get comments(): Merging {
-    return commentsOf(this.#input);
+    return commentsOf(this.input);
   }
 
   get attachments(): Merging {
-    return attachmentsOf(this.#input);
+    return attachmentsOf(this.input);
+  }
+
+  /** No platform that there is a connector for has worklogs that could be written. */
+  get worklogs(): unknown {
+    const name = this.input.platform?.name ?? "this platform";
+    return {
+      merge: () => {
+        throw this.host.refusal("NO_WORKLOGS", `worklogs.merge: ${name} has no worklogs; those that arrive can be read in replica.worklogs`);
+      },
+    };
   }
 
   get commentHelper(): unknown {
@@ -220,9 +244,15 @@ class IncomingNames extends Names {
   }
 
   /** The engine gave this run an entity of its own, which the rule has changed. */
-  result(): unknown {
+  protected result(): unknown {
     return { kind: "changed", entity: this.entity, status: this.#status, effects: this.effectsAsked() };
   }
+}
+
+/** Internal comments leave by their name alone: not with `{ ...entity }`, nor with the entity as a whole. */
+function internalByName(entity: EntityView): EntityView {
+  if (entity.internalComments.length > 0) Object.defineProperty(entity, "internalComments", { enumerable: false });
+  return entity;
 }
 
 interface Merging {

@@ -1,13 +1,21 @@
 type Dialect = "html" | "markdown" | "plain";
 
+type Conversion = (value: unknown, from?: unknown) => string;
+
+export interface Texts {
+  readonly toHtml: Conversion;
+  readonly toMarkdown: Conversion;
+  readonly toPlain: Conversion;
+}
+
 /**
  * `text`: simple conversions between dialects for rules that put text together themselves. What they do not know they leave as text.
  * The second argument names the dialect of the first; without it text with tags counts as HTML, other text as Markdown.
  */
-export function textOf(): Record<string, unknown> {
+export function textOf(): Texts {
   const convert =
-    (to: Dialect) =>
-    (value: unknown, from?: unknown): string => {
+    (to: Dialect): Conversion =>
+    (value, from) => {
       if (value === undefined || value === null) return "";
       const source = String(value);
       const dialect = from === "html" || from === "markdown" || from === "plain" ? from : looksLikeHtml(source) ? "html" : "markdown";
@@ -24,7 +32,8 @@ const conversions: Readonly<Record<Dialect, Readonly<Record<Dialect, (text: stri
   plain: { html: (text) => paragraphs(text, (line) => escapeHtml(line)), markdown: (text) => text.replace(/[\\`*_[\]<>#]/g, "\\$&"), plain: same },
 };
 
-function looksLikeHtml(text: string): boolean {
+/** True when a text has tags of which people make texts. */
+export function looksLikeHtml(text: string): boolean {
   return /<\/?(?:p|br|div|span|b|i|u|s|em|strong|a|ul|ol|li|h[1-6]|pre|code|blockquote|table|tr|td|img)\b[^<>]*>/i.test(text);
 }
 

@@ -95,6 +95,8 @@ export type RunRule = ({ readonly file: string | URL; readonly source?: never } 
   /** If not given, that of the sample, else by the file's name: `outgoing.ts`, `incoming.ts`. */
   readonly direction?: Direction;
   readonly sample?: string | URL | Sample;
+  /** Shared libraries by the name behind `lib/`, beside or instead of those in the folder's `lib/`. */
+  readonly libraries?: Readonly<Record<string, string>>;
 } & Partial<Omit<OutgoingSample, "direction"> & Omit<IncomingSample, "direction">>;
 
 export interface Diagnostic {
@@ -105,6 +107,8 @@ export interface Diagnostic {
   readonly endLine: number;
   readonly endColumn: number;
   readonly suggestion?: string;
+  /** `lib/status` when the place is in a shared library. */
+  readonly file?: string;
 }
 
 export interface Difference {

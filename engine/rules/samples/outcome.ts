@@ -1,17 +1,8 @@
 import { z } from "zod";
 import type { EntityRef } from "../../../connectors/connector.ts";
-import { canonicalText } from "../../replica/canonical.ts";
 import type { Json, JsonObject } from "../../replica/json.ts";
-import {
-  type CommentAfter,
-  type Effects,
-  type EntityAfter,
-  type EntityView,
-  entityViewNames,
-  incomingResult,
-  outgoingResult,
-  type RunInput,
-} from "../run-input.ts";
+import { type CommentDifference, entityDifference, type NewAttachment } from "../entity-difference.ts";
+import { type Effects, type EntityAfter, type EntityView, incomingResult, outgoingResult, type RunInput } from "../run-input.ts";
 
 /** What a rule asked for beside its result. */
 interface AlsoAsked {
@@ -35,7 +26,7 @@ export interface ChangeOutcome extends AlsoAsked {
     /** Ids. */
     readonly removed?: readonly string[];
   };
-  readonly attachments?: { readonly added?: readonly AddedAttachment[]; readonly removed?: readonly string[] };
+  readonly attachments?: { readonly added?: readonly NewAttachment[]; readonly removed?: readonly string[] };
   /** The name given to `status`. */
   readonly status?: string;
   readonly linkTo?: EntityRef;
@@ -48,14 +39,6 @@ export interface AddedComment {
   readonly remoteId?: string;
   readonly author?: Json;
   readonly track?: true;
-}
-
-export interface AddedAttachment {
-  readonly remoteId: string;
-  readonly filename: string;
-  readonly mimetype: string;
-  /** Bytes. */
-  readonly filesize: number;
 }
 
 export type EndedOutcome = { readonly skipped: string } | { readonly failed: string } | { readonly waiting: string };
@@ -129,14 +112,12 @@ function changeBetween(before: EntityView, after: EntityAfter, status: string | 
       message: `the rule turns the ${before.entityType} ${before.key} into a ${after.entityType}; a record keeps its type`,
     });
   }
-  const fields = changedFields(before, after);
-  const comments = changedComments(before, after);
-  const attachments = changedAttachments(before, after);
+  const { fields, comments, attachments } = entityDifference(before, after);
   const change: ChangeOutcome = {
     ...(isNew && after.entityType !== "" ? { entityType: after.entityType } : {}),
     ...part("fields", fields),
-    ...part("comments", comments),
-    ...part("attachments", attachments),
+    ...part("comments", shownComments(comments)),
+    ...part("attachments", { ...part("added", attachments.added), ...part("removed", attachments.removed) }),
     ...(status === undefined ? {} : { status }),
     ...(effects.linkTo === undefined ? {} : { linkTo: effects.linkTo }),
     ...alsoAsked(effects),
@@ -148,78 +129,18 @@ function changeBetween(before: EntityView, after: EntityAfter, status: string | 
   return Object.keys(change).length === 0 ? { nothing: true } : change;
 }
 
-const ownNames: ReadonlySet<string> = new Set(entityViewNames);
-
-function changedFields(before: EntityView, after: EntityAfter): Record<string, Json> {
-  const changed: [string, Json][] = [];
-  for (const [name, value] of Object.entries(after)) {
-    if (ownNames.has(name) || value === undefined) continue;
-    // Fields of both views are JSON: one comes from the sample or the platform, the other has passed the result's schema.
-    const [earlier, later] = [(own(before, name) ?? null) as Json, value as Json];
-    if (!meansTheSame(earlier, later, own(before.display, name))) changed.push([name, later]);
-  }
-  return Object.fromEntries(changed);
-}
-
-/** A field such as `toString` is there only if the record has it. */
-function own<Value>(record: { readonly [name: string]: Value }, name: string): Value | undefined {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-function meansTheSame(earlier: Json, later: Json, label: string | undefined): boolean {
-  return comparable(earlier) === comparable(later) || (label !== undefined && later === label);
-}
-
-function comparable(value: Json): string {
-  if (value === null || value === "" || (Array.isArray(value) && value.length === 0)) return "";
-  if (typeof value !== "object") return String(value);
-  if ("id" in value && typeof value["id"] === "string") return value["id"];
-  return canonicalText(value);
-}
-
-function changedComments(before: EntityView, after: EntityAfter): ChangeOutcome["comments"] {
-  const earlier = new Map([...before.comments, ...before.internalComments].map((comment) => [comment.id, comment.body]));
-  const kept = new Set<string>();
-  const added: AddedComment[] = [];
-  const edited: { id: string; body: string }[] = [];
-  for (const comment of [...after.comments, ...after.internalComments]) {
-    if (!hasId(comment)) {
-      added.push(addedComment(comment));
-      continue;
-    }
-    kept.add(comment.id);
-    const body = earlier.get(comment.id);
-    if (body !== undefined && body !== comment.body) edited.push({ id: comment.id, body: comment.body });
-  }
-  const removed = [...earlier.keys()].filter((id) => !kept.has(id));
-  return { ...part("added", added), ...part("edited", edited), ...part("removed", removed) };
-}
-
-function addedComment(comment: CommentAfter): AddedComment {
-  const { body, internal, remoteId, author, track } = comment as { body: string; internal?: boolean; remoteId?: string; author?: Json; track?: boolean };
-  return {
-    body,
-    ...(internal === true ? { internal } : {}),
-    ...(remoteId === undefined ? {} : { remoteId }),
-    ...(author === undefined ? {} : { author }),
-    ...(track === true ? { track } : {}),
-  };
-}
-
-function changedAttachments(before: EntityView, after: EntityAfter): ChangeOutcome["attachments"] {
-  const kept = new Set<string>();
-  const added: AddedAttachment[] = [];
-  for (const attachment of after.attachments) {
-    if (hasId(attachment)) kept.add(attachment.id);
-    // What has no id has passed the schema of those that are to be added.
-    else added.push(attachment as AddedAttachment);
-  }
-  const removed = before.attachments.map((attachment) => attachment.id).filter((id) => !kept.has(id));
-  return { ...part("added", added), ...part("removed", removed) };
-}
-
-function hasId<Item extends object>(item: Item): item is Item & { readonly id: string } {
-  return "id" in item && typeof item.id === "string";
+/** Only what says something: what is false or nobody is left out. */
+function shownComments({ added, edited, removed }: CommentDifference): ChangeOutcome["comments"] {
+  const shown = added.map(
+    ({ remoteId, body, internal, author, track }): AddedComment => ({
+      body,
+      ...(internal ? { internal } : {}),
+      ...(remoteId === null ? {} : { remoteId }),
+      ...(author === undefined ? {} : { author }),
+      ...(track ? { track } : {}),
+    }),
+  );
+  return { ...part("added", shown), ...part("edited", edited), ...part("removed", removed) };
 }
 
 /** `{name: value}` unless the value has nothing in it. */

@@ -49,6 +49,26 @@ async function run(args: readonly string[]): Promise<{ readonly code: number; re
 }
 
 describe("runRule", () => {
+  test("runs a rule with the libraries of its folder, or with those that it is given", async () => {
+    await mkdir(join(project, "rules", "lib"), { recursive: true });
+    await writeFile(join(project, "rules", "lib", "texts.ts"), 'export const loud = (text: string | null): string => (text ?? "").toUpperCase();\n');
+    const file = join(side, "..", "SN", "outgoing.ts");
+    await writeFile(file, 'import { loud } from "lib/texts";\nreplica.summary = loud(entity.Subject);\n');
+    const entity = { entityType: "Case", Subject: "quiet" };
+    expect(await runRule({ file, entity })).toEqual({ replica: { summary: "QUIET" } });
+    const libraries = { texts: "export const loud = (text: string): string => text.length + text;" };
+    expect(await runRule({ file, entity, libraries })).toEqual({ replica: { summary: "5quiet" } });
+    const source = 'import { loud } from "lib/texts";\nreplica.summary = loud("given");';
+    expect(await runRule({ source, direction: "outgoing", entity, libraries })).toEqual({ replica: { summary: "5given" } });
+    await expect(runRule({ source, direction: "outgoing", entity })).rejects.toThrow(
+      'outgoing.ts:1:1: there is no library "texts": there is none at all (IMPORT)',
+    );
+    await expect(runRule({ file, entity, libraries: { texts: "\nexport const loud: string = 1;" } })).rejects.toThrow(
+      `${join(project, "rules", "lib", "texts.ts")}:2:14: Type 'number' is not assignable to type 'string'. (TS2322)`,
+    );
+    expect(await checkRuleFile(file)).toEqual([]);
+  });
+
   test("runs a rule's file on a sample's file, with the names of its folders", async () => {
     const sample = await readSample(join(side, "samples", "one.json"));
     const outcome = await runRule({ file: join(side, "outgoing.ts"), sample });

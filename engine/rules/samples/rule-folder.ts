@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { libraryName } from "../compile.ts";
 import { type Direction, ruleDeclarations } from "../declarations.ts";
 import { mappingTables, type Surroundings } from "./sample.ts";
 
@@ -12,6 +13,10 @@ export interface RuleFile {
   readonly declarations: string;
   /** False when there are no types beside it: then any field of `entity` is let through. */
   readonly typed: boolean;
+  /** The shared libraries of its folder, by the name behind `lib/`. */
+  readonly libraries: Readonly<Record<string, string>>;
+  /** The file of a library by its name, for people: `lib/status` is `rules/lib/status.ts`. */
+  libraryPath(name: string): string;
 }
 
 /** One side of one connection in a folder of rules: `<folder>/<connection>/<side>/`. */
@@ -44,7 +49,7 @@ export async function sidesIn(folder: string): Promise<SideFolder[]> {
       if (rules.length > 0) sides.push({ connection, side, path, rules, samples: await samplesIn(path) });
     }
   }
-  if (sides.length === 0) {
+  if (sides.length === 0 && Object.keys(await librariesIn(folder)).length === 0) {
     throw new RuleFolderError(
       `${folder} has no rules. They stand in ${join(folder, "<connection>", "<side>", "outgoing.ts")} and incoming.ts; \`isobridge pull\` fetches those of a node.`,
     );
@@ -78,7 +83,31 @@ export async function readRuleFile(path: string, direction: Direction = directio
     throw new RuleFolderError(error.code === "ENOENT" ? `There is no file ${path}.` : `${path} cannot be read (${error.code ?? error.message}).`);
   });
   const pulled = await readFile(typesPath(dirname(path), direction), "utf8").catch(() => undefined);
-  return { path, direction, source, declarations: pulled ?? ruleDeclarations(direction, []), typed: pulled !== undefined };
+  const folder = join(dirname(path), "..", "..");
+  return {
+    path,
+    direction,
+    source,
+    declarations: pulled ?? ruleDeclarations(direction, []),
+    typed: pulled !== undefined,
+    libraries: await librariesIn(folder),
+    libraryPath: (name) => join(folder, `${name}.ts`),
+  };
+}
+
+/** The shared libraries of a folder of rules, by the name behind `lib/`: `<folder>/lib/<name>.ts`. None where there is no such folder. */
+export async function librariesIn(folder: string): Promise<Record<string, string>> {
+  const path = join(folder, "lib");
+  const isThere = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isThere) return {};
+  const names = (await namesIn(path, "file")).filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts")).map((name) => name.slice(0, -".ts".length));
+  for (const name of names) {
+    if (!libraryName.test(name)) throw new RuleFolderError(`${join(path, `${name}.ts`)}: letters, digits, - and _ make the name of a library.`);
+  }
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(path, `${name}.ts`), "utf8")] as const)));
 }
 
 export function typesPath(side: string, direction: Direction): string {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
 import { type Diagnostic, RuleCompiler } from "../compile.ts";
 import { type Direction, ruleDeclarations } from "../declarations.ts";
+import { diagnosticInWords } from "../diagnostic-words.ts";
 import { startRuleSandbox } from "../rule-sandbox.ts";
 import type { Outcome } from "./outcome.ts";
 import { type RuleFile, readRuleFile, surroundingsOf } from "./rule-folder.ts";
@@ -15,21 +16,18 @@ export type RunRule = ({ readonly file: string | URL; readonly source?: never } 
   /** If not given, that of the sample, else by the file's name: `outgoing.ts`, `incoming.ts`. */
   readonly direction?: Direction;
   readonly sample?: string | URL | Sample;
+  /** Shared libraries by the name behind `lib/`, beside or instead of those in the folder's `lib/`. */
+  readonly libraries?: Readonly<Record<string, string>>;
 } & Partial<Omit<OutgoingSample, "direction"> & Omit<IncomingSample, "direction">>;
 
 /** A rule whose text does not check: each line of the message says file, line, column and what is wrong. */
 export class RuleDoesNotCheck extends Error {
   override readonly name = "RuleDoesNotCheck";
   readonly diagnostics: readonly Diagnostic[];
-  constructor(path: string, diagnostics: readonly Diagnostic[]) {
-    super(diagnostics.map((each) => diagnosticInWords(path, each)).join("\n"));
+  constructor({ path, libraryPath }: Pick<RuleFile, "path" | "libraryPath">, diagnostics: readonly Diagnostic[]) {
+    super(diagnostics.map((each) => diagnosticInWords(path, each, libraryPath)).join("\n"));
     this.diagnostics = diagnostics;
   }
-}
-
-/** `outgoing.ts:2:5: Property 'x' does not exist … (TS2339)`. */
-export function diagnosticInWords(path: string, diagnostic: Diagnostic): string {
-  return `${path}:${diagnostic.line}:${diagnostic.column}: ${diagnostic.message} (${diagnostic.code})`;
 }
 
 /**
@@ -37,10 +35,11 @@ export function diagnosticInWords(path: string, diagnostic: Diagnostic): string 
  * {@link RuleDoesNotCheck} or SampleError; what the rule itself does wrong is an outcome.
  */
 export async function runRule(wanted: RunRule): Promise<Outcome> {
-  const { file, source, direction, sample, ...given } = wanted;
+  const { file, source, direction, sample, libraries, ...given } = wanted;
   const base = sample === undefined ? {} : typeof sample === "string" || sample instanceof URL ? await readSample(pathOf(sample)) : sample;
   const asked: Direction | undefined = direction ?? (base as Partial<Sample>).direction;
-  const rule: RuleFile = file === undefined ? ruleOfText(source, asked) : await readRuleFile(pathOf(file), asked);
+  const found = file === undefined ? ruleOfText(source, asked) : await readRuleFile(pathOf(file), asked);
+  const rule: RuleFile = { ...found, libraries: { ...found.libraries, ...libraries } };
   const whole = sampleOf({ ...base, ...given, direction: rule.direction }, "runRule");
   const surroundings = file === undefined ? undefined : await surroundingsOf(dirname(rule.path));
   return await workshop.use(async ({ compiler, sandbox }) => await runChecked(compiler, sandbox, rule, whole, surroundings));
@@ -49,9 +48,7 @@ export async function runRule(wanted: RunRule): Promise<Outcome> {
 /** Everything that is wrong with a rule's file, by the types that were pulled beside it. Empty when it checks. */
 export async function checkRuleFile(file: string | URL, direction?: Direction): Promise<readonly Diagnostic[]> {
   const rule = await readRuleFile(pathOf(file), direction);
-  const compiled = await workshop.use(
-    async ({ compiler }) => await compiler.compile({ name: rule.path, source: rule.source, declarations: rule.declarations }),
-  );
+  const compiled = await workshop.use(async ({ compiler }) => await compiler.compile({ ...rule, name: rule.path }));
   return compiled.ok ? [] : compiled.diagnostics;
 }
 
@@ -61,8 +58,8 @@ export async function closeRules(): Promise<void> {
 }
 
 async function runChecked(compiler: RuleCompiler, sandbox: Sandbox, rule: RuleFile, sample: Sample, surroundings: Surroundings | undefined): Promise<Outcome> {
-  const compiled = await compiler.compile({ name: rule.path, source: rule.source, declarations: rule.declarations });
-  if (!compiled.ok) throw new RuleDoesNotCheck(rule.path, compiled.diagnostics);
+  const compiled = await compiler.compile({ ...rule, name: rule.path });
+  if (!compiled.ok) throw new RuleDoesNotCheck(rule, compiled.diagnostics);
   const { outcome } = await runSample(sandbox, { versionId: versionOf(compiled.code), name: rule.path, code: compiled.code }, sample, surroundings);
   return outcome;
 }
@@ -74,7 +71,8 @@ export function versionOf(code: string): string {
 
 function ruleOfText(source: string, direction: Direction | undefined): RuleFile {
   if (direction === undefined) throw new TypeError('runRule needs to know the direction: give `direction: "outgoing"` or "incoming", or a sample.');
-  return { path: `${direction}.ts`, direction, source, declarations: ruleDeclarations(direction, []), typed: false };
+  const path = `${direction}.ts`;
+  return { path, direction, source, declarations: ruleDeclarations(direction, []), typed: false, libraries: {}, libraryPath: (name) => `${name}.ts` };
 }
 
 function pathOf(file: string | URL): string {
