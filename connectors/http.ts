@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { pipeline, Readable, Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import axios, { type AxiosResponse } from "axios";
 import type { Json } from "./connector.ts";
@@ -8,6 +8,7 @@ import { ConnectorError, type ConnectorErrorCode, type ConnectorErrorDetails } f
 import { networkError } from "./http-failures.ts";
 import { Redactor } from "./http-redaction.ts";
 import { type RetryOptions, waitBefore } from "./http-retry.ts";
+import { type Deadline, moving } from "./http-upload.ts";
 
 export interface HttpOptions {
   /** The name that messages use: "ServiceNow". */
@@ -295,27 +296,6 @@ export class HttpClient {
   get #deadlineMs(): number {
     return this.#options.deadlineMs ?? 60_000;
   }
-}
-
-/** The time that one try of a call has. */
-interface Deadline {
-  lift(): void;
-  /** Starts it anew. */
-  putOff(): void;
-}
-
-/** A large file may take longer than any call should: while its bytes move, the deadline is put off. */
-function moving(call: HttpCall, deadline: Deadline): HttpCall {
-  if (!(call.body?.data instanceof Readable)) return call;
-  const passed = new Transform({
-    transform(chunk, _, done) {
-      deadline.putOff();
-      done(null, chunk);
-    },
-  });
-  // Whoever reads what is passed on meets the error of either end.
-  pipeline(call.body.data, passed, () => undefined);
-  return { ...call, body: { ...call.body, data: passed } };
 }
 
 export function isLoopback(hostname: string): boolean {

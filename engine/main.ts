@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { applyCommand } from "./command/apply.ts";
+import { instanceCommand } from "./command/instance.ts";
 import { addRuleCommands } from "./command/rule-commands.ts";
 import { runnerCommand } from "./command/runner.ts";
 import { serveCommand } from "./command/serve.ts";
@@ -83,6 +84,15 @@ program
   .option("--data <folder>", "the node's data folder", dataFolder(".isobridge/node"))
   .action(async (options: { name: string; role: Role; data: string }) => {
     await tokenCommand({ name: options.name, role: options.role, folder: resolve(options.data), ...environment });
+  });
+
+program
+  .command("instance")
+  .description("check an instance of the node: who is signed in, what is missing, where its platform's calls go")
+  .argument("<name>", "the instance's name")
+  .option("--data <folder>", "the node's data folder", dataFolder(".isobridge/node"))
+  .action(async (name: string, options: { data: string }) => {
+    await instanceCommand({ name, folder: resolve(options.data), ...environment });
   });
 
 program

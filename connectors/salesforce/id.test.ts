@@ -8,7 +8,8 @@ describe("a Salesforce id", () => {
     expect(salesforceId("AAAAAAAAAAAAAAA")).toBe("AAAAAAAAAAAAAAA555");
   });
 
-  it("stays what it is with eighteen characters", () => {
+  it("stays what it is with eighteen characters, whatever the last three are", () => {
+    expect(salesforceId("500XX0000000001AAA")).toBe("500XX0000000001AAA");
     expect(salesforceId("001D000000IqhSLIAZ")).toBe("001D000000IqhSLIAZ");
   });
 

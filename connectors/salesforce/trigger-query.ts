@@ -60,9 +60,15 @@ function unsound(entityType: string, reason: string): ConnectorError {
   });
 }
 
-/** The parser's first line; it counts from the start of its statement, the person from the start of the condition. */
+/** What the parser found, in words for a person; where it tells a place it counts from the start of its statement, the person from the start of the condition. */
 function parserComplaint(error: unknown, shift: number): string {
   const text = error instanceof Error ? error.message : String(error);
+  const [, found] = /but found: '?([\s\S]*?)'?$/.exec(text) ?? [];
+  if (found !== undefined && text.startsWith("Redundant input")) return `it should end before “${found}”`;
+  if (found !== undefined) {
+    const wanted = text.includes("[EQUAL]") ? "a comparison, such as =," : text.includes("[StringIdentifier]") ? "a value, such as 'New'," : "something else";
+    return `${wanted} is expected ${found === "" ? "where it ends" : `in place of “${found}”`}`;
+  }
   const [first = ""] = text.split(/\n/);
   return first
     .replace(/ at offset: \d+, skipped \d+ characters\. \(1:(\d+)\)/, (_, column: string) => ` at column ${Number(column) - shift}`)

@@ -273,15 +273,18 @@ describe("a trigger's query", () => {
   });
 
   it.each([
-    ["reaches out of its brackets", "Status = 'New') OR (Id != null"],
-    ["is more than a condition", "Status = 'New' ORDER BY Id"],
-    ["is a whole statement", "SELECT Id FROM Case"],
-    ["has a text without an end", "Status = 'New"],
-  ])("that %s is refused before the platform sees it, by a check and by a poll", async (_, query) => {
+    ["reaches out of its brackets", "Status = 'New') OR (Id != null", "it should end before “)”"],
+    ["is more than a condition", "Status = 'New' ORDER BY Id", "it holds more than conditions (orderBy)"],
+    ["is a whole statement", "SELECT Id FROM Case", "is not a SOQL condition"],
+    ["has a text without an end", "Status = 'New", "at column 10"],
+    ["has a variable", "Status = :mine", "a value, such as 'New', is expected in place of “"],
+    ["lacks its comparison", "Status 'New'", "a comparison, such as =, is expected in place of “'New'”"],
+    ["ends too early", "Status = ", "a value, such as 'New', is expected where it ends"],
+  ])("that %s is refused before the platform sees it, by a check and by a poll, saying what is wrong", async (_, query, reason) => {
     await connector.describe("Case");
     const before = connector.calls();
     const watch = { entityType: "Case", query };
-    await expect(connector.checkQuery(watch)).rejects.toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining("not a SOQL condition") });
+    await expect(connector.checkQuery(watch)).rejects.toMatchObject({ code: "BAD_REQUEST", message: expect.stringContaining(reason) });
     await expect(connector.poll(watch, undefined, 10)).rejects.toMatchObject({ code: "BAD_REQUEST" });
     expect(connector.calls()).toBe(before);
   });

@@ -122,13 +122,21 @@ export class ServiceNowClient {
     return { rows, total: counted ? total : rows.length === request.limit ? Number.POSITIVE_INFINITY : (request.offset ?? 0) + rows.length, counted };
   }
 
-  /** All rows of a query, page after page until the offset passes the total: hidden rows make pages short, not last [R]. */
-  async listAll(request: Omit<ListRequest, "limit" | "offset">, pageSize = 1000): Promise<RawRow[]> {
+  /** All rows of a query. */
+  async listAll(request: Omit<ListRequest, "limit" | "offset">): Promise<RawRow[]> {
+    return (await this.listWhole(request)).rows;
+  }
+
+  /**
+   * All rows of a query, page after page until the offset passes the total: hidden rows make pages short, not last [R]. `hidden`
+   * says how many match beside them that this account is not shown.
+   */
+  async listWhole(request: Omit<ListRequest, "limit" | "offset">, pageSize = 1000): Promise<{ readonly rows: RawRow[]; readonly hidden: number }> {
     const rows: RawRow[] = [];
     for (let offset = 0; ; offset += pageSize) {
       const page = await this.list({ ...request, limit: pageSize, offset });
       rows.push(...page.rows);
-      if (offset + pageSize >= page.total) return rows;
+      if (offset + pageSize >= page.total) return { rows, hidden: page.counted ? Math.max(page.total - rows.length, 0) : 0 };
     }
   }
 

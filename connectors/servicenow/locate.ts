@@ -1,8 +1,9 @@
 import type { Json, LostWrite } from "../connector.ts";
+import type { ConnectorError } from "../errors.ts";
 import type { ServiceNowClient } from "./client.ts";
 import { encoded, holds } from "./encoding.ts";
 import { inChunks, isSysId } from "./ids.ts";
-import type { People } from "./people.ts";
+import { isSameUser, type People } from "./people.ts";
 import { term } from "./query.ts";
 import { isEntryOf, journalBy } from "./read-back.ts";
 import type { Schemas } from "./schema.ts";
@@ -31,7 +32,7 @@ export async function locateWrites(client: ServiceNowClient, schemas: Schemas, p
   };
   for (const { index, lost: write } of ofKind(lost, "create")) take(index, await createdRecord(client, schemas, write, userName, taken));
   for (const chunk of inChunks(ofKind(lost, "addComment"))) {
-    const entries = await journalBy(client, {
+    const { entries, hidden } = await journalBy(client, {
       recordIds: chunk.map(({ lost: { operation } }) => operation.ref.id).filter(isSysId),
       userName,
       since: earliest(client, chunk),
@@ -49,12 +50,14 @@ export async function locateWrites(client: ServiceNowClient, schemas: Schemas, p
         ),
       );
     }
+    if (hidden > 0 && chunk.some(({ index }) => found[index] === undefined)) throw outOfSight(client, "comment", hidden, "sys_journal_field");
   }
   for (const chunk of inChunks(ofKind(lost, "addAttachment"))) {
     const ids = [...new Set(chunk.map(({ lost: { operation } }) => operation.ref.id))].filter(isSysId);
-    const files = await client.listAll({
+    const author = /[,^]/.test(userName) ? "" : `^sys_created_by=${userName}`;
+    const { rows: files, hidden } = await client.listWhole({
       table: "sys_attachment",
-      query: `table_sys_idIN${ids.join(",")}^sys_created_on>=${earliest(client, chunk)}^ORDERBYsys_created_on^ORDERBYsys_id`,
+      query: `table_sys_idIN${ids.join(",")}${author}^sys_created_on>=${earliest(client, chunk)}^ORDERBYsys_created_on^ORDERBYsys_id`,
       fields: ["sys_id", "table_sys_id", "file_name", "size_bytes", "sys_created_on", "sys_created_by"],
     });
     for (const { index, lost: write } of chunk) {
@@ -63,9 +66,10 @@ export async function locateWrites(client: ServiceNowClient, schemas: Schemas, p
         textOf(file, "table_sys_id") === ref.id &&
         textOf(file, "file_name") === filename &&
         Number(textOf(file, "size_bytes")) === filesize &&
-        textOf(file, "sys_created_by") === userName;
+        isSameUser(textOf(file, "sys_created_by"), userName);
       take(index, firstOf(client, files.filter(same), write, taken));
     }
+    if (hidden > 0 && chunk.some(({ index }) => found[index] === undefined)) throw outOfSight(client, "attachment", hidden, "sys_attachment");
   }
   return found;
 }
@@ -88,7 +92,7 @@ async function createdRecord(
   const column = markerColumnOf(schema, operation.fields);
   if (column !== undefined) {
     const marker = markerText(schema, column, operation.marker);
-    const rows = await client.listAll({
+    const { rows, hidden } = await client.listWhole({
       table,
       query: `${term(column, "=", marker)}^ORDERBYsys_created_on^ORDERBYsys_id`,
       fields: ["sys_id", column],
@@ -96,6 +100,7 @@ async function createdRecord(
     // A column that is not there after all is ignored in queries, and every record would match [R].
     const marked = rows.filter((row) => textOf(row, column) === marker);
     const found = marked.map((row) => textOf(row, "sys_id")).find((id) => !taken.has(id) && !lost.known.includes(id));
+    if (found === undefined && hidden > 0 && !schema.entity.sampled) throw outOfSight(client, "record", hidden, table);
     // With a sampled schema the column may have been unknown when the record was made.
     if (found !== undefined || !schema.entity.sampled) return found;
   }
@@ -113,6 +118,14 @@ async function createdRecord(
     lost,
     taken,
   );
+}
+
+/** What is hidden may be what was lost: to say that it did not happen would have it made twice. */
+function outOfSight(client: ServiceNowClient, what: string, hidden: number, table: string): ConnectorError {
+  return client.error("PERMISSION", {
+    message: `Whether a ${what} was made cannot be told: ${hidden} ${hidden === 1 ? "row" : "rows"} of ${table} that may be it ${hidden === 1 ? "is" : "are"} hidden from the integration account.`,
+    advice: `Give the integration account read access to what it makes itself in ${table}, then retry.`,
+  });
 }
 
 /** A record with another marker is the answer to another create. */

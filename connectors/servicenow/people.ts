@@ -87,11 +87,12 @@ export class People {
     this.#selfUntil = Number.POSITIVE_INFINITY;
     const name = this.#userName;
     const row = await this.#first("sys_id=javascript:gs.getUserID()", "read the integration user");
-    if (row !== undefined && (name === undefined || isNamed(row, name))) return personOf(row);
-    if (name === undefined) {
+    const itself = row !== undefined && (name === undefined || isNamed(row, name));
+    if (itself && textOf(row, "user_name") !== "") return personOf(row);
+    if (name === undefined || itself) {
       throw this.#client.error("PERMISSION", {
-        message: "ServiceNow lets the integration account in, but not see its own user record.",
-        advice: "Give the account read access to sys_user: comments are recognised by their author.",
+        message: `ServiceNow lets the integration account in, but not see ${itself ? "the user_name of its own user record" : "its own user record"}.`,
+        advice: "Give the account read access to sys_user and its user_name: comments are recognised by their author, and would be made twice without it.",
       });
     }
     const found = /[,^]/.test(name) ? undefined : await this.#first(`${term("user_name", "=", name)}^ORDERBYsys_id`, "read the integration user");
@@ -106,9 +107,14 @@ export class People {
   }
 }
 
+/** User names are the same in any case [K]. */
+export function isSameUser(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
 /** A JWT may name its user by e-mail or sys_id: the OAuth application says which. */
 function isNamed(row: RawRow, name: string): boolean {
-  return ["user_name", "email", "sys_id"].some((column) => textOf(row, column).toLowerCase() === name.toLowerCase());
+  return ["user_name", "email", "sys_id"].some((column) => isSameUser(textOf(row, column), name));
 }
 
 function personOf(row: RawRow): Person {

@@ -1,6 +1,7 @@
 import type { ServiceNowClient } from "./client.ts";
 import { holds } from "./encoding.ts";
 import { inChunks } from "./ids.ts";
+import { isSameUser } from "./people.ts";
 import type { TableSchema } from "./table-schema.ts";
 import { isoInstant, type RawRow, stampOf, textOf } from "./values.ts";
 
@@ -83,7 +84,7 @@ export async function addedCommentIds(
   // Newest first, for the last written first.
   for (const [position, chunk] of [...chunks.entries()].toReversed()) {
     for (const comment of chunk.toReversed()) {
-      const entry = found[position]?.findLast((candidate) => !taken.has(textOf(candidate, "sys_id")) && isEntryOf(candidate, comment));
+      const entry = found[position]?.entries.findLast((candidate) => !taken.has(textOf(candidate, "sys_id")) && isEntryOf(candidate, comment));
       if (entry === undefined) continue;
       taken.add(textOf(entry, "sys_id"));
       ids.set(comment.index, textOf(entry, "sys_id"));
@@ -92,19 +93,19 @@ export async function addedCommentIds(
   return ids;
 }
 
-/** Journal entries that one user made on some records since a stamp, oldest first. */
+/** Journal entries that one user made on some records since a stamp, oldest first; and how many there are beside them that this account is not shown. */
 export async function journalBy(
   client: ServiceNowClient,
   wanted: { readonly recordIds: readonly string[]; readonly userName: string; readonly since: string },
-): Promise<RawRow[]> {
+): Promise<{ readonly entries: readonly RawRow[]; readonly hidden: number }> {
   const ids = [...new Set(wanted.recordIds)].join(",");
   const author = /[,^]/.test(wanted.userName) ? "" : `^sys_created_by=${wanted.userName}`;
-  const rows = await client.listAll({
+  const { rows, hidden } = await client.listWhole({
     table: "sys_journal_field",
     query: `element_idIN${ids}^elementINcomments,work_notes${author}^sys_created_on>=${wanted.since}^ORDERBYsys_created_on^ORDERBYsys_id`,
     fields: ["sys_id", "element", "element_id", "value", "sys_created_on", "sys_created_by"],
   });
-  return rows.filter((row) => textOf(row, "sys_created_by") === wanted.userName);
+  return { entries: rows.filter((row) => isSameUser(textOf(row, "sys_created_by"), wanted.userName)), hidden };
 }
 
 export function isEntryOf(entry: RawRow, comment: { readonly recordId: string; readonly element: string; readonly body: string }): boolean {

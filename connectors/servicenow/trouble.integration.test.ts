@@ -7,6 +7,7 @@ import type { EntityRef, EntitySchema, LostWrite, WriteOperation } from "../conn
 import { ConnectorError } from "../errors.ts";
 import { ServiceNowClient } from "./client.ts";
 import { servicenowConfig } from "./config.ts";
+import { seededApiKey } from "./simulator/simulator.ts";
 import { openTestbed, secrets, type Testbed } from "./testbed.ts";
 
 let bed: Testbed;
@@ -271,6 +272,21 @@ describe("lost replies", () => {
     expect(bed.simulator.rows("sys_attachment").find(({ sys_created_by }) => sys_created_by === "isobridge")?.sys_id).toBe(id);
   });
 
+  test("and then hidden from us are not said to be missing: that would have them made twice [R]", async () => {
+    const ref = await bed.create({ short_description: "seen" });
+    const since = now();
+    const create = { kind: "create", entityType: "incident", fields: { short_description: "out of sight", category: "network" }, marker: "hidden-1" } as const;
+    const note = { kind: "addComment", ref, body: "out of sight", internal: false, marker: "m" } as const;
+    await bed.done(create);
+    await bed.done(note);
+    bed.simulator.setAccess("isobridge", { hiddenRows: { incident: "category=network", sys_journal_field: "valueLIKEsight" } });
+    for (const operation of [create, note])
+      expect(await caught(bed.connector.locate([{ operation, since, known: [] }]))).toMatchObject({
+        code: "PERMISSION",
+        advice: expect.stringContaining("read access"),
+      });
+  });
+
   test("on an instance whose clock runs two hours behind are found too", async () => {
     bed.simulator.clock.set({ offsetMs: -7_200_000 });
     const ref = await bed.create({ short_description: "skewed" });
@@ -450,6 +466,20 @@ describe("a system that offers less", () => {
     expect(comments.map(({ author }) => author?.username).toSorted()).toEqual(["isobridge", "maya.lindqvist"]);
     expect(await bed.connector.findUser({ email: "maya@example.com" })).toBeUndefined();
     expect(await bed.connector.check()).toEqual({ account: "isobridge", problems: [expect.stringContaining("sys_user")] });
+  });
+
+  test("and hides from the account its own user name is refused: its comments could not be told from others", async () => {
+    bed.simulator.setAccess("isobridge", { hiddenFields: { sys_user: ["user_name"] } });
+    const connector = bed.connect({ auth: { type: "client-credentials", clientId: "isobridge-client" } });
+    await expect(connector.check()).rejects.toMatchObject({ code: "PERMISSION", message: expect.stringContaining("user_name") });
+  });
+
+  test("and does not show its users has our comments found however our name was spelt in the settings", async () => {
+    without("sys_user", ways[3][1]);
+    const ref = await bed.create({ short_description: "spelling" });
+    const connector = bed.connect({ auth: { type: "api-key", username: "IsoBridge" } }, { apiKey: seededApiKey });
+    const id = await bed.done({ kind: "addComment", ref, body: "mine", internal: false, marker: "m" }, connector);
+    expect((await bed.read(ref)).comments).toMatchObject([{ id, body: "mine" }]);
   });
 
   test("and never had a journal or attachments has its records read without", async () => {

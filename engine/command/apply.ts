@@ -30,5 +30,6 @@ function planText(plan: Plan, dryRun: boolean): string {
   const head = plan.steps.length === 0 ? "Nothing to do: the node is as the file says." : dryRun ? "This would be done:" : "Done:";
   const rest = plan.leftAlone.map((what) => `  The file does not name ${what}; it is left as it is.`);
   const waiting = plan.waiting.map((what) => `  Not yet: ${what}.`);
-  return `${[head, ...lines, ...rest, ...waiting].join("\n")}\n`;
+  const notes = plan.notes.map((what) => `  Note: ${what}`);
+  return `${[head, ...lines, ...rest, ...notes, ...waiting].join("\n")}\n`;
 }

@@ -98,7 +98,7 @@ describe("applying a configuration", () => {
     expect(lines(await apply(yaml()))).toEqual(everything);
     expect((await listSides(node.db)).map((side) => `${side.connectionName}/${side.name} ${side.position}`)).toEqual(["support/SF left", "support/SN right"]);
     const calls = salesforce.server.requests.length + servicenow.requests.length;
-    expect(await apply(yaml())).toEqual({ steps: [], leftAlone: [], waiting: [] });
+    expect(await apply(yaml())).toEqual({ steps: [], leftAlone: [], notes: [], waiting: [] });
     expect(salesforce.server.requests.length + servicenow.requests.length).toBe(calls);
   });
 

@@ -5,7 +5,7 @@ import { saveAllowedWrites, saveConnection, saveInstance, saveRedaction, saveSid
 import type { Tx } from "../store/database.ts";
 import { saveMappings } from "../store/mappings.ts";
 import type { InstanceId } from "../store/schema.ts";
-import type { Vault } from "../store/secrets.ts";
+import { Secret, type Vault } from "../store/secrets.ts";
 import { type IsOtherwiseChanged, publishLibraries } from "../sync/libraries.ts";
 import { publish } from "../sync/publish.ts";
 import { type Configuration, ConfigurationError, type InstanceEntry } from "./file.ts";
@@ -29,7 +29,7 @@ export async function applyConfiguration(
   const connectors = new Map<string, Connector>();
   try {
     const libraries = await readLibraries(means.db, configuration);
-    const wanted: Wanted = { configuration, secrets, kept: await loadKept(means), connectors, libraries, problems: [] };
+    const wanted: Wanted = { configuration, secrets, kept: await loadKept(means), connectors, libraries, problems: [], notes: [] };
     const instances = planInstances(means, present, wanted, await present.fingerprints());
     await Promise.all(instances.filter((plan) => plan.change !== undefined).map(async ({ entry }) => await trySignIn(wanted, entry)));
     // What follows would only repeat that an instance cannot be reached.
@@ -55,6 +55,7 @@ export async function applyConfiguration(
         ...connections.flatMap((connection) => connection.steps),
       ],
       leftAlone: leftAlone(present, configuration),
+      notes: wanted.notes,
       waiting: later,
     };
     if (!options.dryRun && plan.steps.length > 0)
@@ -130,7 +131,10 @@ async function write(
     if (change === undefined) continue;
     const secrets = [...(wanted.secrets.get(entry.name) ?? [])].map(([name, secret]) => {
       const place = `${entry.name}/${name}`;
-      return { name, sealed: vault.seal(secret, place), fingerprint: vault.fingerprint(secret, place) };
+      const given = vault.fingerprint(secret, place);
+      const now = wanted.kept.replaced(entry.name, name);
+      const text = now === undefined ? secret : new Secret(now);
+      return { name, sealed: vault.seal(text, place), fingerprint: vault.fingerprint(text, place), given, kept: now !== undefined };
     });
     await saveInstance(tx, entry, secrets);
   }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigurationError, parseConfiguration } from "./file.ts";
 
@@ -89,6 +92,25 @@ describe("a configuration file", () => {
 
   test("that is empty says what is missing", () => {
     expect(problemsOf("").join("\n")).toMatch(/version/);
+  });
+
+  test("takes the tables that an administrator describes from a file, and says where that file is wrong", () => {
+    const folder = mkdtempSync(join(tmpdir(), "isobridge-file-"));
+    const path = join(folder, "isobridge.yaml");
+    const text = good.replace("    poll: 30s", "    schema: { file: tables.yaml }");
+    const said = (content?: string): unknown => {
+      if (content !== undefined) writeFileSync(join(folder, "tables.yaml"), content);
+      try {
+        return parseConfiguration(text, path).instances.find(({ name }) => name === "helpdesk")?.config["schema"];
+      } catch (error) {
+        return error instanceof ConfigurationError ? error.problems.join() : error;
+      }
+    };
+    expect(said()).toMatch(/isobridge\.yaml:15:5: instances\.helpdesk\.schema: the file .*tables\.yaml cannot be read \(ENOENT\)$/);
+    expect(said("u_shipment:\n  fields:\n    u_code: { type: text }\n")).toEqual({ u_shipment: { fields: { u_code: { type: "text" } } } });
+    expect(said("u_shipment: [\n")).toMatch(/tables\.yaml is not valid YAML: .*line/s);
+    expect(said("u_shipment:\n  fields:\n    u_code: { type: colour }\n")).toMatch(/schema.*u_code/);
+    rmSync(folder, { recursive: true });
   });
 
   test("never shows a secret that somebody wrote into it", () => {

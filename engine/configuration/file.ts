@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { isMap, isNode, LineCounter, parseDocument, type Node as YamlNode } from "yaml";
+import { isMap, isNode, LineCounter, parse, parseDocument, YAMLError, type Node as YamlNode } from "yaml";
 import { z } from "zod";
 import { platforms } from "../../connectors/platforms.ts";
 import type { Json } from "../replica/json.ts";
@@ -152,6 +153,20 @@ export async function readConfiguration(path: string): Promise<Configuration> {
   return parseConfiguration(text, path);
 }
 
+/** What a file holds that stands in the place of a value as `{file: path}`; undefined where none stands there, text where it cannot be read. */
+function fromFile(value: unknown, folder: string): { readonly content: unknown } | string | undefined {
+  const named = z.strictObject({ file: z.string().min(1) }).safeParse(value);
+  if (!named.success) return undefined;
+  const path = resolve(folder, named.data.file);
+  try {
+    return { content: parse(readFileSync(path, "utf8"), { prettyErrors: true }) ?? {} };
+  } catch (error) {
+    return error instanceof YAMLError
+      ? `${path} is not valid YAML: ${error.message}`
+      : `the file ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`;
+  }
+}
+
 /** The same for a text; `path` stands in errors and is what relative paths in it start from. */
 export function parseConfiguration(text: string, path: string): Configuration {
   const lines = new LineCounter();
@@ -178,6 +193,11 @@ export function parseConfiguration(text: string, path: string): Configuration {
   const instances = Object.entries(parsed.data.instances).map(([instanceName, { platform: platformName, poll, secrets, ...rest }]): InstanceEntry => {
     const platform = platforms[platformName];
     const where = ["instances", instanceName];
+    const supplied = fromFile(rest["schema"], dirname(path));
+    if (typeof supplied === "string") {
+      say([...where, "schema"], supplied);
+      delete rest["schema"];
+    } else if (supplied !== undefined) rest["schema"] = supplied.content;
     const config = platform?.config.safeParse(rest);
     if (config?.success === false)
       for (const issue of config.error.issues)

@@ -33,6 +33,8 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   /** What the node has and the file does not name; it is left as it is. */
   readonly leftAlone: readonly string[];
+  /** What the instances that were tried cannot do with this account, in words. */
+  readonly notes: readonly string[];
   /** What cannot be done before somebody has signed in, in words. */
   readonly waiting: readonly string[];
 }
@@ -54,22 +56,36 @@ export interface Wanted {
   readonly connectors: Map<string, Connector>;
   readonly libraries: Libraries;
   readonly problems: string[];
+  /** What works, but not all of it: a right that is missing, an interface that is not there. */
+  readonly notes: string[];
 }
 
 /** Secrets that the node obtained by itself and that a platform may replace while they are used. */
 export interface KeptSecrets {
-  of(instance: string): Readonly<Record<string, string>>;
+  /** Without those in whose place the configuration says something new now. */
+  of(instance: string, given: ReadonlyMap<string, Secret> | undefined): Readonly<Record<string, string>>;
   keep(instance: string, name: string, value: string): Promise<void>;
+  /** What took the place of a secret while it was tried just now. */
+  replaced(instance: string, name: string): string | undefined;
 }
 
 /** Opens the secrets that were obtained by signing in with a browser. */
 export async function loadKept({ db, vault }: Pick<ApplyMeans, "db" | "vault">): Promise<KeptSecrets> {
   const rows = await keptSecrets(db);
-  const ids = new Map(rows.map((row) => [row.instance, row.instanceId]));
+  const ids = new Map((await listInstances(db)).map(({ name, id }) => [name, id]));
+  const replaced = new Map<string, string>();
   return {
-    of: (instance) =>
-      Object.fromEntries(rows.filter((row) => row.instance === instance).map((row) => [row.name, vault.open(row.sealed, `${instance}/${row.name}`).reveal()])),
+    of(instance, given) {
+      const still = rows.filter(({ instance: owner, name, given: before }) => {
+        if (owner !== instance) return false;
+        const now = given?.get(name);
+        return now === undefined || before === vault.fingerprint(now, `${instance}/${name}`);
+      });
+      return Object.fromEntries(still.map(({ name, sealed }) => [name, vault.open(sealed, `${instance}/${name}`).reveal()]));
+    },
+    replaced: (instance, name) => replaced.get(`${instance}/${name}`),
     async keep(instance, name, value) {
+      replaced.set(`${instance}/${name}`, value);
       const id = ids.get(instance);
       if (id !== undefined) await keepSecret(db, vault, { id, name: instance }, name, value);
     },
@@ -79,8 +95,9 @@ export async function loadKept({ db, vault }: Pick<ApplyMeans, "db" | "vault">):
 /** True for an instance to which a person has yet to sign in with a browser: nothing of it can be asked before. */
 export function awaitsSignIn(wanted: Wanted, entry: InstanceEntry): boolean {
   const signIn = platforms[entry.platform]?.webSignIn?.(entry.config);
-  const there = { ...wanted.kept.of(entry.name), ...Object.fromEntries(wanted.secrets.get(entry.name) ?? []) };
-  return signIn?.gives.some((name) => there[name] === undefined) ?? false;
+  const given = wanted.secrets.get(entry.name);
+  const kept = wanted.kept.of(entry.name, given);
+  return signIn?.gives.some((name) => kept[name] === undefined && given?.get(name) === undefined) ?? false;
 }
 
 export interface Present {
@@ -109,7 +126,7 @@ export async function loadPresent(db: Db): Promise<Present> {
     connections: new Map((await listConnections(db)).map((connection) => [connection.name, connection])),
     async fingerprints() {
       const all = new Map<InstanceId, Map<string, string>>();
-      for (const { id } of instances) all.set(id, new Map((await sealedSecretsOf(db, id)).map((secret) => [secret.name, secret.fingerprint])));
+      for (const { id } of instances) all.set(id, new Map((await sealedSecretsOf(db, id)).map((secret) => [secret.name, secret.given ?? ""])));
       return all;
     },
   };
@@ -123,7 +140,7 @@ export function connectorOf(wanted: Wanted, name: string): Connector {
   if (entry === undefined || platform === undefined) throw new Error(`There is no instance ${name}.`);
   const secrets = Object.fromEntries([...(wanted.secrets.get(name) ?? [])].map(([secretName, secret]) => [secretName, secret.reveal()]));
   const keepSecret = async (secretName: string, value: string): Promise<void> => await wanted.kept.keep(name, secretName, value);
-  const connector = platform.connect(entry.config, { ...wanted.kept.of(name), ...secrets }, { keepSecret });
+  const connector = platform.connect(entry.config, { ...secrets, ...wanted.kept.of(name, wanted.secrets.get(name)) }, { keepSecret });
   wanted.connectors.set(name, connector);
   return connector;
 }
@@ -131,7 +148,8 @@ export function connectorOf(wanted: Wanted, name: string): Connector {
 export async function trySignIn(wanted: Wanted, entry: InstanceEntry): Promise<void> {
   if (awaitsSignIn(wanted, entry)) return;
   try {
-    await connectorOf(wanted, entry.name).check();
+    const { problems } = await connectorOf(wanted, entry.name).check();
+    wanted.notes.push(...problems.map((problem) => `instance ${entry.name}: ${problem}`));
   } catch (error) {
     wanted.problems.push(`${wanted.configuration.path}: instances.${entry.name}: ${said(error)}`);
   }

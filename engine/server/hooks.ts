@@ -42,7 +42,7 @@ export function createHooks(context: SyncContext): Hono {
 }
 
 /** The path below the node's address to which an instance's platform sends its calls; null where its connector reads none. */
-export async function hookPath(context: SyncContext, name: string): Promise<string | null> {
+export async function hookPath(context: Pick<SyncContext, "db" | "connectors">, name: string): Promise<string | null> {
   const instance = (await listInstances(context.db)).find((row) => row.name === name);
   if (instance === undefined) return null;
   const { connector } = await context.connectors.instance(instance.id);

@@ -1,11 +1,12 @@
 import { failurePage } from "../store/lists.ts";
 import { retryFailure, skipFailure } from "../sync/failures.ts";
+import { checkInstance } from "../sync/instance-check.ts";
 import { syncByKey } from "../sync/operations.ts";
 import { beginWebSignIn } from "../sync/web-sign-in.ts";
 import type { ApiMeans } from "./api.ts";
 import { ApiError } from "./body.ts";
 import { type Api, addCall, byName, byNumber, bySide, found } from "./calls.ts";
-import { resolvedSchema, signInBody, signInSchema, syncBody, syncQueuedSchema } from "./schemas.ts";
+import { instanceCheckSchema, resolvedSchema, signInBody, signInSchema, syncBody, syncQueuedSchema } from "./schemas.ts";
 import { signInCallback } from "./sign-in.ts";
 
 /** What keeps things moving: failures dealt with, records synced by hand, instances signed in to. */
@@ -44,6 +45,19 @@ export function addOperatorCalls(api: Api, { context }: ApiMeans): void {
       errors: { 404: "No such connection, side or record" },
     },
     async ({ params: { name, side }, body: { entityType, key } }) => ({ twin: await syncByKey(context, { connection: name, side, entityType, key }) }),
+  );
+  addCall(
+    api,
+    {
+      method: "post",
+      path: "/api/instances/{name}/check",
+      summary: "Check an instance",
+      description: "Signs in anew and asks for what the node needs there. An instance that was stopped and works again goes on at once.",
+      params: byName,
+      answer: { status: 200, schema: instanceCheckSchema, description: "Who is signed in, and what is missing" },
+      errors: { 404: "No such instance", 502: "The platform refuses or cannot be reached" },
+    },
+    async ({ params: { name } }) => await checkInstance(context, name),
   );
   addCall(
     api,

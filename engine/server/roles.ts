@@ -72,6 +72,7 @@ export const leastRoles: Readonly<Record<string, Role>> = {
   [`post ${library}/draft/publish`]: "publisher",
   "post /api/library-versions/{id}/activate": "publisher",
 
+  "post /api/instances/{name}/check": "operator",
   "post /api/failures/{id}/retry": "operator",
   "post /api/failures/{id}/skip": "operator",
   "post /api/connections/{name}/sides/{side}/sync": "operator",

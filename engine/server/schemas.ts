@@ -43,6 +43,10 @@ export const instanceDetailSchema = instanceSchema
   })
   .openapi("InstanceDetail");
 
+export const instanceCheckSchema = z
+  .object({ account: z.string(), problems: z.array(z.string()) })
+  .openapi("InstanceCheck", { description: "problems: what the account may not or the instance cannot, in words; empty when all is there" });
+
 export const connectionSchema = z
   .object({
     name: z.string(),

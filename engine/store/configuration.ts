@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Json } from "../replica/json.ts";
 import { type Db, jsonText, type Tx } from "./database.ts";
+import { pollAtOnce } from "./hints.ts";
 import type { MappingTables } from "./mappings.ts";
 import type { AllowedWrite, ConnectionId, InstanceId, Position, Problem, SealedSecret, SideId, VersionId } from "./schema.ts";
 import { Secret, type Vault } from "./secrets.ts";
@@ -38,8 +39,11 @@ export async function listInstances(db: Db | Tx): Promise<InstanceRow[]> {
   }));
 }
 
-export async function sealedSecretsOf(db: Db | Tx, instanceId: InstanceId): Promise<{ name: string; sealed: SealedSecret; fingerprint: string }[]> {
-  return await db.selectFrom("secret").select(["name", "sealed", "fingerprint"]).where("instance_id", "=", instanceId).execute();
+export async function sealedSecretsOf(
+  db: Db | Tx,
+  instanceId: InstanceId,
+): Promise<{ name: string; sealed: SealedSecret; fingerprint: string; given: string | null }[]> {
+  return await db.selectFrom("secret").select(["name", "sealed", "fingerprint", "given"]).where("instance_id", "=", instanceId).execute();
 }
 
 export async function listSides(db: Db | Tx): Promise<SideRow[]> {
@@ -155,11 +159,23 @@ export async function listConnections(db: Db | Tx): Promise<
     .execute();
 }
 
+/** A secret as a configuration gives it. */
+interface NewSecret {
+  readonly name: string;
+  readonly sealed: SealedSecret;
+  /** Of the text that is sealed. */
+  readonly fingerprint: string;
+  /** Of the text that the configuration gave. */
+  readonly given: string;
+  /** True when the platform has replaced what was given while it was tried. */
+  readonly kept: boolean;
+}
+
 /** Makes or changes an instance, with all of its secrets. A changed one is tried again if it was stopped. */
 export async function saveInstance(
   tx: Tx,
   instance: Pick<InstanceRow, "name" | "platform" | "config" | "pollIntervalMs">,
-  secrets: readonly { readonly name: string; readonly sealed: SealedSecret; readonly fingerprint: string }[],
+  secrets: readonly NewSecret[],
 ): Promise<void> {
   const values = { platform: instance.platform, config: jsonText(instance.config), poll_interval_ms: instance.pollIntervalMs };
   const { id } = await tx
@@ -169,7 +185,7 @@ export async function saveInstance(
     .returning("id")
     .executeTakeFirstOrThrow();
   // What waits for this instance need not wait for its next turn.
-  await sql`update watch set poll_after = clock_timestamp() from side where side.id = watch.side_id and side.instance_id = ${id}`.execute(tx);
+  await pollAtOnce(tx, id);
   await sql`update lane set ready_at = clock_timestamp() where key in (
     select lane.key from lane join side on side.connection_id = lane.connection_id
     where side.instance_id = ${id} and lane.pending > 0 and lane.locked_until is null and lane.ready_at > clock_timestamp() for update of lane skip locked)`.execute(
@@ -177,21 +193,29 @@ export async function saveInstance(
   );
   await sql`update listening set start_after = clock_timestamp(), attempts = 0 where instance_id = ${id}`.execute(tx);
   const named = secrets.map(({ name }) => name);
-  await sql`delete from secret where instance_id = ${id} and (not kept or name = any(${named}::text[]))`.execute(tx);
-  for (const { name, sealed, fingerprint } of secrets) {
+  await sql`delete from secret where instance_id = ${id} and not kept and not name = any(${named}::text[])`.execute(tx);
+  for (const { name, sealed, fingerprint, given, kept } of secrets) {
+    const values = { sealed: jsonText(sealed), fingerprint, given, kept };
     await tx
       .insertInto("secret")
-      .values({ instance_id: id, name, sealed: jsonText(sealed), fingerprint })
+      .values({ instance_id: id, name, ...values })
+      // What the platform put in the place of this very text goes before it.
+      .onConflict((conflict) =>
+        conflict
+          .columns(["instance_id", "name"])
+          .doUpdateSet(values)
+          .where(({ not, and, eb }) => not(and([eb("secret.kept", "=", true), eb("secret.given", "is not distinct from", given)]))),
+      )
       .execute();
   }
 }
 
 /** The secrets that the node obtained by itself, sealed. */
-export async function keptSecrets(db: Db): Promise<{ instanceId: InstanceId; instance: string; name: string; sealed: SealedSecret }[]> {
+export async function keptSecrets(db: Db): Promise<{ instanceId: InstanceId; instance: string; name: string; sealed: SealedSecret; given: string | null }[]> {
   return await db
     .selectFrom("secret")
     .innerJoin("instance", "instance.id", "secret.instance_id")
-    .select(["instance.id as instanceId", "instance.name as instance", "secret.name", "secret.sealed"])
+    .select(["instance.id as instanceId", "instance.name as instance", "secret.name", "secret.sealed", "secret.given"])
     .where("secret.kept", "=", true)
     .execute();
 }
@@ -209,7 +233,7 @@ export async function keepSecret(
   const values = { sealed: jsonText(vault.seal(secret, place)), fingerprint: vault.fingerprint(secret, place), kept: true };
   await db
     .insertInto("secret")
-    .values({ instance_id: instance.id, name, ...values })
+    .values({ instance_id: instance.id, name, given: null, ...values })
     .onConflict((conflict) => conflict.columns(["instance_id", "name"]).doUpdateSet(values))
     .execute();
 }

@@ -12,6 +12,11 @@ export async function hasten(tx: Tx, instanceId: InstanceId, entityType: string 
     and (${entityType ?? null}::text is null or watch.entity_type = ${entityType ?? null})`.execute(tx);
 }
 
+/** Lets every watch of an instance be polled now, also those that wait after a failure: what was in their way is gone. */
+export async function pollAtOnce(tx: Tx, instanceId: InstanceId): Promise<void> {
+  await sql`update watch set poll_after = clock_timestamp() from side where side.id = watch.side_id and side.instance_id = ${instanceId}`.execute(tx);
+}
+
 /** Remembers a webhook delivery. False when it came before: platforms deliver more than once. */
 export async function rememberDelivery(tx: Tx, instanceId: InstanceId, deliveryId: string): Promise<boolean> {
   const made = await tx

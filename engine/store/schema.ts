@@ -92,6 +92,8 @@ export interface SecretTable {
   fingerprint: string;
   /** True for one that the node obtained by itself. */
   kept: Generated<boolean>;
+  /** The fingerprint of what a configuration said last; null where none did. */
+  given: string | null;
 }
 
 /** Envelope: the text under a one-time key, that key under the node's key. All parts base64. */

@@ -3,7 +3,7 @@ import { ConnectorError } from "../../connectors/errors.ts";
 import { platforms, type WebSignIn } from "../../connectors/platforms.ts";
 import { type InstanceRow, keepSecret, listInstances, sealedSecretsOf, setInstanceStopped } from "../store/configuration.ts";
 import { transact } from "../store/database.ts";
-import { hasten } from "../store/hints.ts";
+import { pollAtOnce } from "../store/hints.ts";
 import { Secret } from "../store/secrets.ts";
 import { beginSignIn, takeSignIn } from "../store/sign-ins.ts";
 import type { SyncContext } from "./context.ts";
@@ -44,9 +44,9 @@ export async function finishWebSignIn(means: Means, answer: { readonly state: st
   const kept = await signIn.exchange({ secrets, code: answer.code, verifier, redirectUri: begun.redirectUri });
   await transact(db, async (tx) => {
     for (const [name, value] of Object.entries(kept)) await keepSecret(tx, vault, instance, name, value);
-    await hasten(tx, instance.id, undefined, 0);
+    await setInstanceStopped(tx, instance.id, null);
+    await pollAtOnce(tx, instance.id);
   });
-  await setInstanceStopped(db, instance.id, null);
   return instance.name;
 }
 

@@ -40,7 +40,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function apply(): Promise<Plan> {
+async function apply(given?: string): Promise<Plan> {
   const text = `
 version: 1
 instances:
@@ -48,7 +48,7 @@ instances:
     platform: salesforce
     url: ${salesforce.url}
     auth: { type: web-server, clientId: ${simulatedAccounts.app.clientId}, confidential: true }
-    secrets: { clientSecret: { env: SF_SECRET } }
+    secrets: { clientSecret: { env: SF_SECRET }${given === undefined ? "" : ", refreshToken: { env: SF_REFRESH }"} }
   helpdesk:
     platform: servicenow
     url: ${servicenow.url}
@@ -59,7 +59,7 @@ connections:
     left: { instance: sales, name: SF }
     right: { instance: helpdesk, name: SN, triggers: [{ entityType: incident, query: urgency=1 }] }
 `;
-  const environment = { SF_SECRET: simulatedAccounts.app.clientSecret, SN_PASSWORD: seededAccounts.integration.password };
+  const environment = { SF_SECRET: simulatedAccounts.app.clientSecret, SN_PASSWORD: seededAccounts.integration.password, SF_REFRESH: given };
   const means = { db: node.db, vault: node.vault, compiler: await node.compiler(), environment };
   return await applyConfiguration(means, parseConfiguration(text, join(folder, "isobridge.yaml")), { dryRun: false, author: "test" });
 }
@@ -146,6 +146,21 @@ describe("an org that a person signs in to with a browser", () => {
     const later = await (await node.context()).connectors.fresh(id);
     await expect(later.check()).resolves.toBeDefined();
     await later.close();
+  });
+
+  test("may be given a refresh token by the configuration: what takes its place goes before it, until the configuration says another one", async () => {
+    const given = await refreshToken();
+    expect((await apply(given)).steps.map(({ detail }) => detail)).toEqual(["secret refreshToken"]);
+    salesforce.accounts.revokeAll();
+    await (await salesInstance()).connector.check();
+    const renewed = await refreshToken();
+    expect(renewed).not.toBe(given);
+    // The first one is void by now.
+    expect((await apply(given)).steps).toEqual([]);
+    expect(await refreshToken()).toBe(renewed);
+    salesforce.accounts.revokeAll();
+    await expect((await salesInstance()).connector.check()).resolves.toBeDefined();
+    await expect(apply("another one")).rejects.toThrow(/refresh token|expired/i);
   });
 
   test("tells the person who declines so, without believing what the address says", async () => {

@@ -71,7 +71,12 @@ test("what each role may do is what people expect of its name", () => {
   const of = (role: Role) => Object.entries(leastRoles).flatMap(([call, least]) => (least === role ? [call] : []));
   expect(of("viewer").every((call) => call.startsWith("get "))).toBe(true);
   expect(of("publisher").every((call) => /(versions|publish|activate)$/.test(call))).toBe(true);
-  expect(of("operator")).toEqual(["post /api/failures/{id}/retry", "post /api/failures/{id}/skip", "post /api/connections/{name}/sides/{side}/sync"]);
+  expect(of("operator")).toEqual([
+    "post /api/instances/{name}/check",
+    "post /api/failures/{id}/retry",
+    "post /api/failures/{id}/skip",
+    "post /api/connections/{name}/sides/{side}/sync",
+  ]);
   for (const call of of("editor")) expect(call).not.toMatch(/^get |publish$|activate$|versions$|retry$|skip$|sync$/);
 });
 

@@ -8,6 +8,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`alter table instance add column listens boolean`.execute(db);
   // Obtained by the node itself, as by signing in with a browser: a configuration that is applied again leaves it alone.
   await sql`alter table secret add column kept boolean not null default false`.execute(db);
+  // The fingerprint of what a configuration said last, where it said anything: a platform may have replaced that since.
+  await sql`alter table secret add column given text`.execute(db);
+  await sql`update secret set given = fingerprint`.execute(db);
   await sql`create table listening (
     instance_id uuid primary key references instance on delete cascade,
     owner uuid,
