@@ -1,7 +1,7 @@
 /**
  * How many runs of a version enter their isolate together. One frame, one announcement and one entry for many runs are most of what makes a run cheap [M],
- * in µs of computing (child + parent) a run, alone and in batches of up to 64: the smallest rule 47 + 29 and 9 + 11, a mapping of 2 KB in 75 keys
- * 100 + 60 and 34 + 31, three helper calls 297 + 106 and 47 + 30. Batches of 16 are 10 % slower than those of 64.
+ * in µs of computing (child + parent) a run, alone and in batches of up to 64: a mapping of 2 KB in 75 keys 130 + 88 and 24 + 18, three helper
+ * calls 470 + 244 and 51 + 21.
  *
  * Together also means: a batch that passes a limit or dies does not say which of its runs it was. Then each of them is run again alone, where blame
  * is exact, and the version goes alone for a while. A rule that looks at the clock after it has waited cannot be in a batch at all (see guest/runs.ts).
