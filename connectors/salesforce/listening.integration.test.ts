@@ -103,6 +103,13 @@ describe("listening", () => {
     expect(hints).toHaveLength(1);
   });
 
+  it("tells our own saves by the name that every call gives [D]", async () => {
+    const [outcome] = await org.connector().write([{ kind: "create", entityType: "Case", fields: { Subject: "ours" }, marker: "ours" }]);
+    expect(outcome?.ok).toBe(true);
+    const origins = JSON.stringify(await (await fetch(`${org.simulator.url}/__control/events`)).json());
+    expect(origins).toContain("client=isobridge");
+  });
+
   it("from a position too old is CURSOR_LOST", async () => {
     org.simulator.server.clock.set({ offsetMs: 0 });
     const first = await listen(org.connector({ push: cdc }));

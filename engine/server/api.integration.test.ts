@@ -98,6 +98,18 @@ async function syncedIncident(summary: string): Promise<{ readonly twin: { reado
 }
 
 describe("the node over HTTP", () => {
+  test("offers the cookbook's recipes as templates, by the platforms that they are for", async () => {
+    const all = (await call("GET", "/api/recipes")).body.items;
+    const some = (await call("GET", "/api/recipes?outgoing=salesforce&incoming=servicenow")).body.items;
+    expect(some.length).toBeGreaterThan(10);
+    expect(some.length).toBeLessThan(all.length);
+    const { status, body } = await call("GET", `/api/recipes/${some[0].name}`);
+    expect(status).toBe(200);
+    expect(body.rules.outgoing).toContain("replica");
+    expect(body.samples.length).toBeGreaterThan(0);
+    expect((await call("GET", "/api/recipes/none")).status).toBe(404);
+  });
+
   test("says without a token whether process, database, runners and instances work", async () => {
     const { status, body } = await call("GET", "/healthz", undefined, {});
     expect(status).toBe(200);
