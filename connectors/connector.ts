@@ -309,6 +309,7 @@ export interface Connector {
   /**
    * Listens to the platform's own events until `signal` aborts, where the instance is configured for it; absent otherwise.
    * Without a `position` it gives a hint as soon as nothing that happens from then on can escape it.
+   * Hints are given one at a time, those that come meanwhile together in the next ones.
    * `onHint` has stored the hint's position once it resolves. Rejects with a {@link ConnectorError} when listening broke off
    * (the engine starts again, later each time); with CURSOR_LOST when `position` is too old, after which it is started without one.
    */

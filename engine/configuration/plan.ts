@@ -10,6 +10,7 @@ import {
   listInstances,
   listSides,
   listTriggers,
+  openedSecrets,
   type SideRow,
   sealedSecretsOf,
   type TriggerRow,
@@ -81,7 +82,7 @@ export async function loadKept({ db, vault }: Pick<ApplyMeans, "db" | "vault">):
         const now = given?.get(name);
         return now === undefined || before === vault.fingerprint(now, `${instance}/${name}`);
       });
-      return Object.fromEntries(still.map(({ name, sealed }) => [name, vault.open(sealed, `${instance}/${name}`).reveal()]));
+      return openedSecrets(vault, instance, still);
     },
     replaced: (instance, name) => replaced.get(`${instance}/${name}`),
     async keep(instance, name, value) {

@@ -210,6 +210,15 @@ export async function saveInstance(
   }
 }
 
+/** The texts of an instance's secrets, by name. Throws where the node's key is not the one that they were sealed with. */
+export function openedSecrets(
+  vault: Vault,
+  instance: string,
+  sealed: readonly { readonly name: string; readonly sealed: SealedSecret }[],
+): Record<string, string> {
+  return Object.fromEntries(sealed.map((secret) => [secret.name, vault.open(secret.sealed, `${instance}/${secret.name}`).reveal()]));
+}
+
 /** The secrets that the node obtained by itself, sealed. */
 export async function keptSecrets(db: Db): Promise<{ instanceId: InstanceId; instance: string; name: string; sealed: SealedSecret; given: string | null }[]> {
   return await db

@@ -1,7 +1,7 @@
 import type { Allowance, Connector } from "../../connectors/connector.ts";
 import { type ConnectOptions, platforms } from "../../connectors/platforms.ts";
 import { canonicalText } from "../replica/canonical.ts";
-import { keepSecret, sealedSecretsOf } from "../store/configuration.ts";
+import { keepSecret, openedSecrets, sealedSecretsOf } from "../store/configuration.ts";
 import type { Db } from "../store/database.ts";
 import type { InstanceId, Problem } from "../store/schema.ts";
 import { Secret, type Vault } from "../store/secrets.ts";
@@ -51,7 +51,7 @@ export class ConnectorPool {
     if (kept?.made !== made) {
       const platform = platforms[row.platform];
       if (platform === undefined) throw new Error(`The instance ${row.name} is of the platform ${row.platform}, which this version does not know.`);
-      const secrets = this.#opened(row.name, sealed);
+      const secrets = openedSecrets(this.#vault, row.name, sealed);
       // The one before is not closed here: work that began with it may still be under way. It holds no more than idle sockets.
       kept = { made, connector: platform.connect(row.config, secrets, this.#options(id, row.name)), secrets: Object.values(secrets) };
       this.#kept.set(id, kept);
@@ -65,15 +65,11 @@ export class ConnectorPool {
     const platform = platforms[row.platform];
     if (platform === undefined) throw new Error(`The instance ${row.name} is of the platform ${row.platform}, which this version does not know.`);
     const sealed = await sealedSecretsOf(this.#db, id);
-    return platform.connect(row.config, this.#opened(row.name, sealed), this.#options(id, row.name));
+    return platform.connect(row.config, openedSecrets(this.#vault, row.name, sealed), this.#options(id, row.name));
   }
 
   #options(id: InstanceId, instance: string): ConnectOptions {
     return { keepSecret: async (name, value) => await keepSecret(this.#db, this.#vault, { id, name: instance }, name, value) };
-  }
-
-  #opened(instance: string, sealed: Awaited<ReturnType<typeof sealedSecretsOf>>): Record<string, string> {
-    return Object.fromEntries(sealed.map((secret) => [secret.name, this.#vault.open(secret.sealed, `${instance}/${secret.name}`).reveal()]));
   }
 
   /** The texts that nothing recorded about this instance may hold. */

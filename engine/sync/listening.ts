@@ -98,23 +98,23 @@ export class Listeners {
     pollIntervalMs: number,
     stop: AbortController,
   ): Promise<void> {
-    const hints = new HintWriter(async (types, position) => {
+    // Connectors give one hint at a time, and those of a burst together: see Connector.listen.
+    const store = async ({ entityType, position }: Hint): Promise<void> => {
       const ours = await transact(this.#context.db, async (tx) => {
         if (!(await recordHeard(tx, claim, position))) return false;
-        for (const type of types) await hasten(tx, id, type, hastenMs(pollIntervalMs));
+        await hasten(tx, id, entityType, hastenMs(pollIntervalMs));
         await wakeRunners(tx);
         return true;
       });
       if (!ours) stop.abort();
-    });
+    };
     let problem: unknown;
     try {
-      await connector.listen?.(claim.position ?? undefined, entityTypes, async (hint) => await hints.take(hint), stop.signal);
+      await connector.listen?.(claim.position ?? undefined, entityTypes, store, stop.signal);
       if (!stop.signal.aborted) problem = new ConnectorError("TRANSIENT", { message: `The events of ${name} stopped coming.` });
     } catch (error) {
       if (!stop.signal.aborted) problem = error;
     }
-    await hints.settled().catch(() => undefined);
     if (problem === undefined) {
       await releaseListening(this.#context.db, claim, undefined);
       return;
@@ -143,47 +143,4 @@ export class Listeners {
 /** How long after a hint to poll, so that a burst costs one poll: a tenth of the poll interval, within 0.2 to 2 seconds. */
 export function hastenMs(pollIntervalMs: number): number {
   return Math.min(2_000, Math.max(200, pollIntervalMs / 10));
-}
-
-type WriteHints = (types: ReadonlySet<string | undefined>, position: string | undefined) => Promise<void>;
-
-/** Writes hints down, those that come during a write together in the next one. */
-class HintWriter {
-  readonly #write: WriteHints;
-  #types = new Set<string | undefined>();
-  #position: string | undefined;
-  #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
-  #writing: Promise<void> | undefined;
-
-  constructor(write: WriteHints) {
-    this.#write = write;
-  }
-
-  /** Resolves once the hint is stored. */
-  async take(hint: Hint): Promise<void> {
-    this.#types.add(hint.entityType);
-    if (hint.position !== undefined) this.#position = hint.position;
-    const stored = new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined;
-    });
-    await stored;
-  }
-
-  async settled(): Promise<void> {
-    await this.#writing;
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const [types, position, waiting] = [this.#types, this.#position, this.#waiting];
-      [this.#types, this.#position, this.#waiting] = [new Set(), undefined, []];
-      try {
-        await this.#write(types, position);
-        for (const { resolve } of waiting) resolve();
-      } catch (error) {
-        for (const { reject } of waiting) reject(error);
-      }
-    }
-  }
 }

@@ -1,10 +1,22 @@
 import type { RuleCompiler } from "../rules/compile.ts";
-import { listSides, type SideRow } from "../store/configuration.ts";
+import { type InstanceRow, listInstances, listSides, type SideRow } from "../store/configuration.ts";
+import type { Db } from "../store/database.ts";
 import type { Direction, TwinId } from "../store/schema.ts";
 import type { SyncContext } from "./context.ts";
 import { startSync } from "./effects.ts";
 import { publishText } from "./publishing.ts";
 import { UnknownName } from "./unknown-name.ts";
+
+/** An instance by its name. Throws {@link UnknownName} with the names that there are. */
+export async function instanceNamed(db: Db, name: string): Promise<InstanceRow> {
+  const instances = await listInstances(db);
+  const instance = instances.find((row) => row.name === name);
+  if (instance !== undefined) return instance;
+  const names = instances.map((row) => row.name);
+  throw new UnknownName(
+    `There is no instance ${name}. ${names.length === 0 ? "The node has none yet: isobridge apply makes them." : `The node has ${names.join(", ")}.`}`,
+  );
+}
 
 export async function sideNamed(context: SyncContext, connection: string, side: string): Promise<SideRow> {
   const sides = (await listSides(context.db)).filter((row) => row.connectionName === connection);

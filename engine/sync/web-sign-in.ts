@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { ConnectorError } from "../../connectors/errors.ts";
 import { platforms, type WebSignIn } from "../../connectors/platforms.ts";
-import { type InstanceRow, keepSecret, listInstances, sealedSecretsOf, setInstanceStopped } from "../store/configuration.ts";
+import { type InstanceRow, keepSecret, listInstances, openedSecrets, sealedSecretsOf, setInstanceStopped } from "../store/configuration.ts";
 import { transact } from "../store/database.ts";
 import { pollAtOnce } from "../store/hints.ts";
 import { Secret } from "../store/secrets.ts";
 import { beginSignIn, takeSignIn } from "../store/sign-ins.ts";
 import type { SyncContext } from "./context.ts";
-import { UnknownName } from "./unknown-name.ts";
+import { instanceNamed } from "./operations.ts";
 
 type Means = Pick<SyncContext, "db" | "vault">;
 
@@ -16,8 +16,7 @@ type Means = Pick<SyncContext, "db" | "vault">;
  * platform's app and lead to {@link finishWebSignIn}. Throws UnknownName, or BAD_REQUEST where the instance signs in otherwise.
  */
 export async function beginWebSignIn(means: Means, instanceName: string, redirectUri: string, author: string): Promise<{ readonly url: string }> {
-  const instance = (await listInstances(means.db)).find((row) => row.name === instanceName);
-  if (instance === undefined) throw new UnknownName(`There is no instance ${instanceName}.`);
+  const instance = await instanceNamed(means.db, instanceName);
   const signIn = webSignInOf(instance);
   const [state, verifier] = [randomBytes(32).toString("base64url"), randomBytes(48).toString("base64url")];
   await beginSignIn(means.db, state, {
@@ -38,8 +37,7 @@ export async function finishWebSignIn(means: Means, answer: { readonly state: st
     throw new ConnectorError("BAD_REQUEST", { message: "This sign-in is not known, was finished before, or took longer than ten minutes. Begin again." });
   const signIn = webSignInOf(instance);
   const { db, vault } = means;
-  const sealed = await sealedSecretsOf(db, instance.id);
-  const secrets = Object.fromEntries(sealed.map((secret) => [secret.name, vault.open(secret.sealed, `${instance.name}/${secret.name}`).reveal()]));
+  const secrets = openedSecrets(vault, instance.name, await sealedSecretsOf(db, instance.id));
   const verifier = vault.open(begun.verifier, placeOf(instance)).reveal();
   const kept = await signIn.exchange({ secrets, code: answer.code, verifier, redirectUri: begun.redirectUri });
   await transact(db, async (tx) => {

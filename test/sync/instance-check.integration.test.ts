@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import axios from "axios";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { simulatedAccounts } from "../../connectors/salesforce/simulator/simulator.ts";
@@ -61,7 +64,17 @@ describe("checking an instance", () => {
     });
   });
 
-  test("of a name that nobody gave is not found", async () => {
-    expect((await check("nobody")).status).toBe(404);
+  test("of a name that nobody gave is not found, and says which there are", async () => {
+    const { status, data } = await check("nobody");
+    expect(status).toBe(404);
+    expect(data.error.message).toBe("There is no instance nobody. The node has helpdesk, sales.");
+  });
+
+  test("from the command line says the same", async () => {
+    const env = { ...process.env, DATABASE_URL: world.databaseUrl, ISOBRIDGE_DATA: world.folder, ISOBRIDGE_KEY: "" };
+    const main = fileURLToPath(new URL("../../engine/main.ts", import.meta.url));
+    const run = async (name: string) => await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", main, "instance", name], { env });
+    expect((await run("sales")).stdout).toMatch(/^sales: signed in as .*integration@isobridge\.example/);
+    await expect(run("nobody")).rejects.toMatchObject({ code: 1, stderr: "There is no instance nobody. The node has helpdesk, sales.\n" });
   });
 });
